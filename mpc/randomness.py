@@ -1,0 +1,125 @@
+"""Masks from AES-CTR streams that are addressed, not consumed.
+
+Two parties that share a 32-byte pair key derive the key of one stream from an address: purpose,
+branch, lane, operation index (HKDF-Expand with SHA-256, RFC 5869; AES-128 in counter mode from 0).
+Parties that skip a stream therefore never drift. Each address is used once; a `Ledger` in tests
+holds every party to that.
+
+Keys live in memory only and never show in a `repr`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from mpc.errors import ProtocolAbort
+
+#: Length of a pair key (bytes) and of a stream's AES key (bytes).
+PAIR_KEY_BYTES = 32
+STREAM_KEY_BYTES = 16
+#: Zero bytes are encrypted in pieces of this size, so that they stay in cache (bytes).
+_PIECE_BYTES = 1 << 18
+_ZEROS = memoryview(bytes(_PIECE_BYTES))
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a stream belongs. `lane` tells apart several streams of one operation."""
+
+    purpose: str
+    branch: tuple[int, ...]
+    lane: int
+    index: int
+
+    def to_bytes(self) -> bytes:
+        path = ".".join(map(str, self.branch))
+        return f"triune/stream/v1|{self.purpose}|{path}|{self.lane}|{self.index}".encode()
+
+
+class Ledger(Protocol):
+    """Told of every address a party uses, with the peer that shares the stream."""
+
+    def record(self, peer: int, address: Address) -> None: ...
+
+
+class OnceLedger:
+    """Refuses the second use of an address: the check that tests run the whole engine under."""
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[int, Address]] = set()
+
+    def record(self, peer: int, address: Address) -> None:
+        if (peer, address) in self._seen:
+            raise ProtocolAbort(f"Mask {address} with party {peer} would be used twice.")
+        self._seen.add((peer, address))
+
+
+def expand(key: bytes, elements: int) -> torch.Tensor:
+    """`elements` uniform words (int64) of the AES-128-CTR stream of `key`, counter from 0."""
+    out = np.empty(elements * 8 + STREAM_KEY_BYTES, dtype=np.uint8)
+    encryptor = Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor()
+    view, total = memoryview(out), elements * 8
+    for offset in range(0, total, _PIECE_BYTES):
+        size = min(_PIECE_BYTES, total - offset)
+        encryptor.update_into(_ZEROS[:size], view[offset : offset + size + 15])
+    return torch.from_numpy(out[:total].view(np.int64))
+
+
+class PairKeys:
+    """The keys one party shares with each of its peers in one attempt."""
+
+    def __init__(self, keys: Mapping[int, bytes], ledger: Ledger | None = None) -> None:
+        if any(len(key) != PAIR_KEY_BYTES for key in keys.values()):
+            raise ProtocolAbort(f"A pair key must have {PAIR_KEY_BYTES} bytes.")
+        self._keys = dict(keys)
+        self._ledger = ledger
+
+    def __repr__(self) -> str:
+        return f"PairKeys(peers={sorted(self._keys)}, redacted)"
+
+    def words(self, peer: int, address: Address, elements: int) -> torch.Tensor:
+        """`elements` uniform words that only this party and `peer` know."""
+        if self._ledger is not None:
+            self._ledger.record(peer, address)
+        return expand(self._stream_key(peer, address), elements)
+
+    def digest(self, peer: int, address: Address, data: bytes | memoryview) -> bytes:
+        """A digest of `data` salted with a value that only this party and `peer` know."""
+        if self._ledger is not None:
+            self._ledger.record(peer, address)
+        return hmac.new(self._stream_key(peer, address), data, hashlib.sha256).digest()
+
+    def _stream_key(self, peer: int, address: Address) -> bytes:
+        block = hmac.digest(self._keys[peer], address.to_bytes() + b"\x01", "sha256")
+        return block[:STREAM_KEY_BYTES]
+
+
+class KeySource(Protocol):
+    """Where the keys of a simulated session come from. Nodes agree theirs by X25519 instead."""
+
+    def keys(self, parties: int) -> list[dict[int, bytes]]: ...
+
+
+class FreshKeys:
+    """Keys from the operating system's generator."""
+
+    def keys(self, parties: int) -> list[dict[int, bytes]]:
+        keys: list[dict[int, bytes]] = [{} for _ in range(parties)]
+        for low in range(parties):
+            for high in range(low + 1, parties):
+                keys[low][high] = keys[high][low] = secrets.token_bytes(PAIR_KEY_BYTES)
+        return keys
+
+
+def fresh_seed() -> bytes:
+    """A key for `expand` from the operating system's generator."""
+    return secrets.token_bytes(STREAM_KEY_BYTES)
