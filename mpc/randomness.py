@@ -75,7 +75,10 @@ def expand(key: bytes, elements: int) -> torch.Tensor:
 
 
 class PairKeys:
-    """The keys one party shares with each of its peers in one attempt."""
+    """The keys one party shares with each of its peers in one attempt, and one key of its own.
+
+    The own key (under the party's own index) makes masks that nobody else knows.
+    """
 
     def __init__(self, keys: Mapping[int, bytes], ledger: Ledger | None = None) -> None:
         if any(len(key) != PAIR_KEY_BYTES for key in keys.values()):
@@ -104,7 +107,10 @@ class PairKeys:
 
 
 class KeySource(Protocol):
-    """Where the keys of a simulated session come from. Nodes agree theirs by X25519 instead."""
+    """Where the keys of a simulated session come from. Nodes agree theirs by X25519 instead.
+
+    `keys(n)[i]` maps each peer of party i to their common key, and i itself to a key of its own.
+    """
 
     def keys(self, parties: int) -> list[dict[int, bytes]]: ...
 
@@ -115,7 +121,7 @@ class FreshKeys:
     def keys(self, parties: int) -> list[dict[int, bytes]]:
         keys: list[dict[int, bytes]] = [{} for _ in range(parties)]
         for low in range(parties):
-            for high in range(low + 1, parties):
+            for high in range(low, parties):
                 keys[low][high] = keys[high][low] = secrets.token_bytes(PAIR_KEY_BYTES)
         return keys
 

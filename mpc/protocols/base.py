@@ -1,0 +1,210 @@
+"""What every protocol offers, and the runtime that its steps run on.
+
+A *step* is one message slot: it has one tag, and under it any party may send at most one message to
+each other party. Primitives are written as a few steps. The runtime keeps each thread's position in
+the program (branch, next index, depth), so that `session.gather` can overlap branches.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mpc.channel import Channel, Tag
+from mpc.errors import ProtocolAbort
+from mpc.randomness import Address, PairKeys
+
+ShareT = TypeVar("ShareT")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Rounds, and payload bytes that each party sends (party 0 first)."""
+
+    rounds: int
+    sent: tuple[int, ...]
+
+    def __add__(self, other: Cost) -> Cost:
+        """One after the other."""
+        return Cost(self.rounds + other.rounds, tuple(a + b for a, b in zip(self.sent, other.sent, strict=True)))
+
+
+@dataclass(frozen=True)
+class Guarantees:
+    """What a protocol promises: read by tests for tolerances and by nodes for their refusals."""
+
+    name: str
+    parties: int
+    corrupted: int
+    model: str
+    truncation_error: str
+    node_ready: bool
+
+
+@dataclass
+class _Position:
+    branch: tuple[int, ...] = ()
+    index: int = 0
+    depth: int = 0
+
+
+class Runtime:
+    """One party's channel and keys, and where each of its threads stands in the program."""
+
+    def __init__(self, channel: Channel, keys: PairKeys) -> None:
+        self.channel = channel
+        self.keys = keys
+        self._local = threading.local()
+
+    @property
+    def party(self) -> int:
+        return self.channel.party
+
+    @property
+    def position(self) -> _Position:
+        """This thread's place; a thread that was never placed stands at the root."""
+        place: _Position | None = getattr(self._local, "position", None)
+        if place is None:
+            place = self._local.position = _Position()
+        return place
+
+    def step(self, primitive: str) -> Step:
+        place = self.position
+        step = Step(self, place.branch, place.index, primitive)
+        place.index += 1
+        return step
+
+    def fork(self) -> tuple[int, ...]:
+        """A branch path for children: this position, which is then used up."""
+        place = self.position
+        path = (*place.branch, place.index)
+        place.index += 1
+        return path
+
+    def enter(self, branch: tuple[int, ...], depth: int) -> None:
+        """Place this thread at the start of a branch."""
+        self._local.position = _Position(branch, 0, depth)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One slot of the program: a tag for its messages, an address for its masks."""
+
+    runtime: Runtime
+    branch: tuple[int, ...]
+    index: int
+    primitive: str
+
+    def mask(self, peer: int, shape: torch.Size | tuple[int, ...], lane: int = 0) -> Tensor:
+        """Uniform words that only this party and `peer` know (`peer` = this party: it alone)."""
+        count = int(np.prod(shape, dtype=np.int64))
+        address = Address(self.primitive, self.branch, lane, self.index)
+        return self.runtime.keys.words(peer, address, count).reshape(shape)
+
+    def digest(self, peer: int, data: bytes | memoryview, lane: int) -> bytes:
+        """Salted digest that only `peer` can compare."""
+        return self.runtime.keys.digest(peer, Address(self.primitive, self.branch, lane, self.index), data)
+
+    def send(self, to: int, *parts: Tensor) -> None:
+        """Send the words of `parts`, one after the other, as this step's message to `to`."""
+        flat = parts[0].reshape(-1) if len(parts) == 1 else torch.cat([part.reshape(-1) for part in parts])
+        words = np.ascontiguousarray(flat.cpu().numpy().astype("<i8", copy=False))
+        self._send(to, words.size, memoryview(words).cast("B"))
+
+    def recv(self, frm: int, *shapes: torch.Size | tuple[int, ...]) -> list[Tensor]:
+        """The words `frm` sent in this step, cut into `shapes`."""
+        sizes = [int(np.prod(shape, dtype=np.int64)) for shape in shapes]
+        payload = self._recv(frm, sum(sizes))
+        words = torch.from_numpy(np.frombuffer(payload, dtype="<i8").astype(np.int64, copy=True))
+        return [part.reshape(shape) for part, shape in zip(torch.split(words, sizes), shapes, strict=True)]
+
+    def send_bytes(self, to: int, data: bytes) -> None:
+        self._send(to, len(data) // 8, memoryview(data))
+
+    def recv_bytes(self, frm: int, size: int) -> bytes:
+        return bytes(self._recv(frm, size // 8))
+
+    def _send(self, to: int, elements: int, payload: memoryview) -> None:
+        tag = Tag(self.branch, self.index, self.primitive, elements, self.runtime.position.depth + 1)
+        self.runtime.channel.send(to, tag, payload)
+
+    def _recv(self, frm: int, elements: int) -> Any:
+        tag, payload = self.runtime.channel.recv(frm, Tag(self.branch, self.index, self.primitive, elements))
+        if len(payload) != elements * 8:
+            raise ProtocolAbort(
+                f"{self.runtime.channel.names[frm]} sent {len(payload)} bytes at {self.primitive}, expected "
+                f"{elements * 8}.",
+                culprit=self.runtime.channel.names[frm],
+            )
+        place = self.runtime.position
+        place.depth = max(place.depth, tag.depth)
+        return payload
+
+
+class Protocol(ABC, Generic[ShareT]):
+    """The operations of one secret-sharing scheme over Z_2^64 words and packed GF(2) planes.
+
+    Shares are opaque to callers. Arithmetic shares hold words of any shape; boolean shares hold
+    planes packed 64 bits a word. Shapes of the two operands must already agree. Truncating products
+    shift right by `bits` with the error that `guarantees.truncation_error` names.
+    """
+
+    guarantees: Guarantees
+
+    # sharing and opening
+    @abstractmethod
+    def input(self, words: Tensor | None, shape: tuple[int, ...], owner: int) -> ShareT: ...
+    @abstractmethod
+    def public(self, words: Tensor) -> ShareT: ...
+    @abstractmethod
+    def reveal(self, x: ShareT) -> Tensor: ...
+    @abstractmethod
+    def reveal_to(self, x: ShareT, party: int) -> Tensor | None: ...
+
+    # linear, no round: `fn` must be linear (a sum, a reshape, an index, a product with public words)
+    @abstractmethod
+    def linear(self, fn: Callable[..., Tensor], *shares: ShareT) -> ShareT: ...
+    @abstractmethod
+    def add_public(self, x: ShareT, words: Tensor) -> ShareT: ...
+    @abstractmethod
+    def shape(self, x: ShareT) -> tuple[int, ...]: ...
+
+    # products
+    @abstractmethod
+    def mul(self, x: ShareT, y: ShareT, truncate: int = 0) -> ShareT: ...
+    @abstractmethod
+    def dot(self, x: ShareT, y: ShareT, truncate: int = 0) -> ShareT: ...
+    @abstractmethod
+    def matmul(self, x: ShareT, y: ShareT, truncate: int = 0) -> ShareT: ...
+    @abstractmethod
+    def truncate(self, x: ShareT, bits: int) -> ShareT: ...
+
+    # bits
+    @abstractmethod
+    def xor_public(self, x: ShareT, words: Tensor) -> ShareT: ...
+    @abstractmethod
+    def and_(self, x: ShareT, y: ShareT) -> ShareT: ...
+
+    # conversions; arithmetic operands are flat `[n]`, bit results are planes `[count, ceil(n/64)]`
+    @abstractmethod
+    def a2b(self, x: ShareT, bits: int) -> ShareT: ...
+    @abstractmethod
+    def b2a(self, x: ShareT, elements: int) -> ShareT: ...
+    @abstractmethod
+    def sign(self, x: ShareT, bits: int) -> ShareT: ...
+    @abstractmethod
+    def sign_bits(self, x: ShareT, bits: int) -> ShareT: ...
+    @abstractmethod
+    def is_zero(self, x: ShareT, bits: int) -> ShareT: ...
+
+    @abstractmethod
+    def agree(self, digest: bytes, what: str) -> None:
+        """Compare a 32-byte digest of public parameters; `ProtocolAbort` if a party holds another."""
+

@@ -1,0 +1,170 @@
+"""Inputs, openings and products mod 2^64.
+
+Araki, Furukawa, Lindell, Nof, Ohara: eprint 2016/768, section 2. A product, dot product or matrix
+product is local cross terms plus one reshare: one round, 8 bytes an output element from each party.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from mpc.errors import InputMismatch, ProtocolAbort
+from mpc.kernels import reference as kernels
+from mpc.protocols.base import Cost, Runtime, Step
+from mpc.protocols.replicated.shares import PARTIES, ReplicatedShare
+
+_DIGEST_BYTES = 32
+
+
+def following(party: int) -> int:
+    return (party + 1) % PARTIES
+
+
+def preceding(party: int) -> int:
+    return (party - 1) % PARTIES
+
+
+def share_public(party: int, words: Tensor) -> ReplicatedShare:
+    """A public value as a share: component 0 is the value. No message."""
+    zero = torch.zeros_like(words)
+    return ReplicatedShare(words if party == 0 else zero, words if following(party) == 0 else zero)
+
+
+def share_own(runtime: Runtime, words: Tensor | None, shape: tuple[int, ...], owner: int) -> ReplicatedShare:
+    """A computing party shares its own words: x_owner = x - mask, x_{owner+1} = mask, the third is 0.
+
+    One round; the owner sends 8 bytes an element to the party before it.
+    """
+    step, party = runtime.step("input"), runtime.party
+    zero = torch.zeros(shape, dtype=torch.int64)
+    if party == owner:
+        if words is None:
+            raise ProtocolAbort("The owner of an input must give its words.")
+        mask = step.mask(following(owner), shape)
+        own = words.reshape(shape) - mask
+        step.send(preceding(owner), own)
+        return ReplicatedShare(own, mask)
+    if party == following(owner):
+        return ReplicatedShare(step.mask(owner, shape), zero)
+    return ReplicatedShare(zero, step.recv(owner, shape)[0])
+
+
+def input_cost(elements: int, owner: int = 0) -> Cost:
+    return Cost(1, tuple(8 * elements if party == owner else 0 for party in range(PARTIES)))
+
+
+def zero_share(step: Step, shape: tuple[int, ...], combine: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """This party's part of a fresh sharing of zero (eprint 2016/768, 2.2). No message."""
+    party = step.runtime.party
+    return combine(step.mask(following(party), shape), step.mask(preceding(party), shape))
+
+
+def reshare(step: Step, part: Tensor) -> ReplicatedShare:
+    """Turn masked additive parts z_i into replicated shares: send z_i to party i-1."""
+    party = step.runtime.party
+    step.send(preceding(party), part)
+    return ReplicatedShare(part, step.recv(following(party), tuple(part.shape))[0])
+
+
+def mul(runtime: Runtime, x: ReplicatedShare, y: ReplicatedShare) -> ReplicatedShare:
+    return _product(runtime, "mul", kernels.cross(x.pair, y.pair))
+
+
+def dot(runtime: Runtime, x: ReplicatedShare, y: ReplicatedShare) -> ReplicatedShare:
+    """Sum of products over the last axis."""
+    return _product(runtime, "dot", kernels.cross(x.pair, y.pair).sum(-1))
+
+
+def matmul(runtime: Runtime, x: ReplicatedShare, y: ReplicatedShare) -> ReplicatedShare:
+    return _product(runtime, "matmul", kernels.cross_matmul(x.pair, y.pair))
+
+
+def _product(runtime: Runtime, name: str, part: Tensor) -> ReplicatedShare:
+    step = runtime.step(name)
+    return reshare(step, part + zero_share(step, tuple(part.shape), torch.sub))
+
+
+def product_cost(elements: int) -> Cost:
+    return Cost(1, (8 * elements,) * PARTIES)
+
+
+def reveal(runtime: Runtime, x: ReplicatedShare) -> Tensor:
+    """Open to all: party i sends x_i to party i+1, which lacks it. One round, 8 bytes an element."""
+    step, party = runtime.step("reveal"), runtime.party
+    step.send(following(party), x.own)
+    return x.own + x.next + step.recv(preceding(party), tuple(x.own.shape))[0]
+
+
+def reveal_cost(elements: int) -> Cost:
+    return Cost(1, (8 * elements,) * PARTIES)
+
+
+def reveal_to(runtime: Runtime, x: ReplicatedShare, party: int) -> Tensor | None:
+    """Open to one party. One round; the party before it sends 8 bytes an element."""
+    step = runtime.step("reveal_to")
+    if runtime.party == preceding(party):
+        step.send(party, x.own)
+    if runtime.party != party:
+        return None
+    return x.own + x.next + step.recv(preceding(party), tuple(x.own.shape))[0]
+
+
+def reveal_to_cost(elements: int, party: int = 0) -> Cost:
+    return Cost(1, tuple(8 * elements if sender == preceding(party) else 0 for sender in range(PARTIES)))
+
+
+def agree(runtime: Runtime, digest: bytes, what: str) -> None:
+    """Each party sends 32 bytes to both others and compares."""
+    step = runtime.step("agree")
+    peers = [peer for peer in range(PARTIES) if peer != runtime.party]
+    for peer in peers:
+        step.send_bytes(peer, digest)
+    for peer in peers:
+        if step.recv_bytes(peer, _DIGEST_BYTES) != digest:
+            name = runtime.channel.names[peer]
+            raise ProtocolAbort(
+                f"{name} and this party disagree on {what}.",
+                remedy="Compare the plan and the policies at both parties.",
+                culprit=name,
+            )
+
+
+def agree_cost() -> Cost:
+    return Cost(1, (2 * _DIGEST_BYTES,) * PARTIES)
+
+
+def compare_copies(runtime: Runtime, inputs: dict[str, list[ReplicatedShare]]) -> None:
+    """Compare both copies of every component an outside owner sent, by salted digest, before use.
+
+    Each pair of parties holds one component in common; it exchanges 32 bytes an owner in each
+    direction, salted with the pair's key. One round. `InputMismatch` names the owner.
+    """
+    step, party = runtime.step("compare_copies"), runtime.party
+    after, before = following(party), preceding(party)
+    for lane, peer, pick in ((0, after, "next"), (1, before, "own")):
+        digests = [
+            step.digest(peer, _bytes_of(shares, pick), 2 * place + lane) for place, shares in enumerate(inputs.values())
+        ]
+        step.send_bytes(peer, b"".join(digests))
+    for lane, peer, pick in ((1, after, "next"), (0, before, "own")):
+        theirs = step.recv_bytes(peer, _DIGEST_BYTES * len(inputs))
+        for place, (owner, shares) in enumerate(inputs.items()):
+            mine = step.digest(peer, _bytes_of(shares, pick), 2 * place + lane)
+            if mine != theirs[place * _DIGEST_BYTES : (place + 1) * _DIGEST_BYTES]:
+                raise InputMismatch(
+                    f"{owner} sent different copies of its input to this party and {runtime.channel.names[peer]}.",
+                    remedy=f"Nothing was released. Ask the operator of {owner} to check its node.",
+                    culprit=owner,
+                )
+
+
+def compare_copies_cost(owners: int) -> Cost:
+    return Cost(1, (2 * _DIGEST_BYTES * owners,) * PARTIES)
+
+
+def _bytes_of(shares: list[ReplicatedShare], pick: str) -> bytes:
+    parts = [share.own if pick == "own" else share.next for share in shares]
+    return b"".join(part.reshape(-1).cpu().numpy().tobytes() for part in parts)

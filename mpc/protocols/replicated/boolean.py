@@ -1,0 +1,45 @@
+"""Products over GF(2) on packed planes: one round, one bit an element and AND.
+
+The same protocol as in `arithmetic` with XOR for + (eprint 2016/768, section 2).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from mpc.kernels import reference as kernels
+from mpc.protocols.base import Cost, Runtime
+from mpc.protocols.replicated.arithmetic import preceding, reshare, zero_share
+from mpc.protocols.replicated.shares import PARTIES, ReplicatedShare
+
+
+def and_(runtime: Runtime, x: ReplicatedShare, y: ReplicatedShare) -> ReplicatedShare:
+    """Bitwise AND of two equally shaped boolean shares."""
+    step = runtime.step("and")
+    part = kernels.cross_and(x.pair, y.pair)
+    return reshare(step, part ^ zero_share(step, tuple(part.shape), torch.bitwise_xor))
+
+
+def and_cost(words: int) -> Cost:
+    return Cost(1, (8 * words,) * PARTIES)
+
+
+def xor(x: ReplicatedShare, y: ReplicatedShare) -> ReplicatedShare:
+    return ReplicatedShare(x.own ^ y.own, x.next ^ y.next)
+
+
+def xor_public(party: int, x: ReplicatedShare, words: Tensor) -> ReplicatedShare:
+    """Component 0 takes the public words: parties 0 and 2 hold it."""
+    own = x.own ^ words if party == 0 else x.own
+    after = x.next ^ words if preceding(0) == party else x.next
+    return ReplicatedShare(own, after)
+
+
+def join(*shares: ReplicatedShare) -> ReplicatedShare:
+    """Stack the planes of several shares."""
+    return ReplicatedShare(torch.cat([s.own for s in shares]), torch.cat([s.next for s in shares]))
+
+
+def take(x: ReplicatedShare, planes: slice | list[int]) -> ReplicatedShare:
+    return ReplicatedShare(x.own[planes], x.next[planes])

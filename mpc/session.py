@@ -1,0 +1,247 @@
+"""One party's view of one computation: inputs, declared openings, overlapping branches; `simulate`.
+
+A program is a function of a session. It returns secrets; the runner releases them. The same program
+runs in `simulate`, where all parties are threads of one process, and on nodes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from mpc.channel import ROUND_TIMEOUT_S, Channel, Traffic, memory_network
+from mpc.encoding import MAX_MAGNITUDE, Scale, decode, encode, scale_of
+from mpc.errors import ProtocolAbort, RangeError, TriuneError
+from mpc.protocols.base import Protocol, Runtime
+from mpc.protocols.table import protocol_class
+from mpc.randomness import FreshKeys, KeySource, Ledger, PairKeys
+from mpc.tensor import SecretBits, SecretTensor
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A declared opening inside a program: what became public to the computing parties, and why."""
+
+    why: str
+    elements: int
+
+
+class Session:
+    """One party's session. `strict` sessions (nodes) demand a public bound for every input."""
+
+    def __init__(self, channel: Channel, keys: PairKeys, protocol: str = "replicated", *, strict: bool = True) -> None:
+        self.runtime = Runtime(channel, keys)
+        self.protocol: Protocol[Any] = protocol_class(protocol)(self.runtime)
+        self.strict = strict
+        self.openings: list[Opening] = []
+
+    def __repr__(self) -> str:
+        return f"Session(party={self.party}, protocol={self.protocol.guarantees.name!r})"
+
+    @property
+    def party(self) -> int:
+        return self.runtime.party
+
+    @property
+    def traffic(self) -> Traffic:
+        return self.runtime.channel.traffic
+
+    def input(
+        self, values: npt.ArrayLike, owner: int, *, scale: Scale | None = None, bound: int | None = None
+    ) -> SecretTensor:
+        """Share `values` of party `owner`; only the owner's values are used, the shape is public.
+
+        `bound` is a public bound on the magnitude of the words. Without one, a simulation announces
+        the owner's next power of two (one more round); a node refuses. One round, 8 B an element from
+        the owner. Raises `RangeError` if a value exceeds the bound.
+        """
+        array = np.asarray(values)
+        scale = scale or scale_of(array)
+        mine = self._owns(owner)
+        words = encode(array, scale, bound or MAX_MAGNITUDE - 1) if mine else None
+        if bound is None:
+            bound = self._announce_bound(words, owner)
+        tensor = None if words is None else torch.from_numpy(np.ascontiguousarray(words))
+        return self.secret(self.protocol.input(tensor, array.shape, owner), scale, bound)
+
+    def _owns(self, owner: int) -> bool:
+        return self.runtime.channel.parties == 1 or self.party == owner
+
+    def _announce_bound(self, words: npt.NDArray[np.int64] | None, owner: int) -> int:
+        if self.strict:
+            raise RangeError(
+                "An input came without a public bound.", remedy="Give bound=..., from the catalogue's range."
+            )
+        step = self.runtime.step("announce_bound")
+        if words is None:
+            return 1 << int(step.recv(owner, (1,))[0].item() % 63)
+        top = _top(words)
+        for peer in range(self.runtime.channel.parties):
+            if peer != self.party:
+                step.send(peer, torch.tensor([top.bit_length()]))
+        return 1 << top.bit_length()
+
+    def secret(self, share: Any, scale: Scale, bound: int) -> SecretTensor:
+        """A share that came from an outside owner, with its public scale and bound."""
+        return SecretTensor(self.protocol, share, scale, bound)
+
+    def bits(self, share: Any, length: int) -> SecretBits:
+        """Packed boolean shares `[..., ceil(length/64)]` from an outside owner as `[..., length]` bits."""
+        return SecretBits(self.protocol, share, length)
+
+    def public(self, values: npt.ArrayLike, scale: Scale | None = None) -> SecretTensor:
+        """A public value as a secret tensor. No message."""
+        array = np.asarray(values)
+        scale = scale or scale_of(array)
+        words = np.ascontiguousarray(encode(array, scale, MAX_MAGNITUDE - 1))
+        return SecretTensor(self.protocol, self.protocol.public(torch.from_numpy(words)), scale, _top(words))
+
+    def open(self, x: SecretTensor, *, why: str) -> npt.NDArray[np.generic]:
+        """A declared opening to all computing parties; stands in `openings` with its reason."""
+        self.openings.append(Opening(why, int(np.prod(x.shape, dtype=np.int64))))
+        return decode(self.protocol.reveal(x.share).cpu().numpy(), x.scale)
+
+    def agree(self, digest: bytes, what: str) -> None:
+        """Compare a 32-byte digest of public parameters with all parties; `ProtocolAbort` if they differ."""
+        self.protocol.agree(digest, what)
+
+    def gather(self, *branches: Callable[[], Result]) -> list[Result]:
+        """Run independent branches so that their rounds overlap; results in order.
+
+        Each branch has its own tag path and its own random streams. The first error ends the session.
+        """
+        path, depth = self.runtime.fork(), self.runtime.position.depth
+        runs = [_Branch(self.runtime, (*path, place), depth, branch) for place, branch in enumerate(branches)]
+        for run in runs:
+            run.start()
+        for run in runs:
+            run.join()
+        failed = [run.error for run in runs if run.error is not None]
+        if failed:
+            raise failed[0]
+        self.runtime.position.depth = max([depth, *(run.depth for run in runs)])
+        return [run.result for run in runs]
+
+
+def _top(words: npt.NDArray[np.int64]) -> int:
+    return max(abs(int(words.max())), abs(int(words.min()))) if words.size else 0
+
+
+class _Branch(threading.Thread):
+    def __init__(self, runtime: Runtime, path: tuple[int, ...], depth: int, body: Callable[[], Any]) -> None:
+        super().__init__(daemon=True)
+        self.runtime, self.path, self.depth, self.body = runtime, path, depth, body
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        self.runtime.enter(self.path, self.depth)
+        try:
+            self.result = self.body()
+        except BaseException as error:  # handed to the joining thread, which raises it
+            self.error = error
+            self.runtime.channel.fail(_as_abort(error))
+        self.depth = self.runtime.position.depth
+
+
+def _as_abort(error: BaseException) -> TriuneError:
+    """What the other parties of a simulation are told: never the text of a foreign exception."""
+    if isinstance(error, TriuneError):
+        return error
+    return ProtocolAbort(f"A party's program failed with {type(error).__name__}.")
+
+
+@dataclass(frozen=True)
+class PartyRun:
+    """What one party of a simulation ended with."""
+
+    result: Any
+    traffic: Traffic
+    openings: tuple[Opening, ...]
+    digests: Mapping[str, tuple[str, str]]
+
+
+class _Party(threading.Thread):
+    def __init__(self, session: Session, program: Callable[[Session], Any]) -> None:
+        super().__init__(daemon=True)
+        self.session, self.program = session, program
+        self.done: PartyRun | None = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        channel = self.session.runtime.channel
+        try:
+            secret = self.program(self.session)
+            traffic = Traffic(**vars(channel.traffic))
+            digests = channel.digests()
+            result = release(self.session, secret)
+            self.done = PartyRun(result, traffic, tuple(self.session.openings), digests)
+        except BaseException as error:  # handed to the caller of `run_parties`, which raises it
+            self.error = error
+            channel.fail(_as_abort(error))
+
+
+def release(session: Session, value: Any) -> Any:
+    """Open what a program returned: tensors to numpy or Python numbers, containers item by item."""
+    if isinstance(value, SecretTensor):
+        opened = decode(session.protocol.reveal(value.share).cpu().numpy(), value.scale)
+        return opened.item() if opened.ndim == 0 else opened
+    if isinstance(value, SecretBits):
+        return release(session, value.to_arithmetic())
+    if isinstance(value, Mapping):
+        return {key: release(session, item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(release(session, item) for item in value)
+    return value
+
+
+def run_parties(
+    program: Callable[[Session], Any],
+    *,
+    protocol: str = "replicated",
+    keys: KeySource | None = None,
+    ledgers: Callable[[], Ledger] | None = None,
+    timeout_s: float = ROUND_TIMEOUT_S,
+    strict: bool = False,
+) -> list[PartyRun]:
+    """Run a program as all parties of a protocol, one thread each; traffic excludes the release."""
+    count = protocol_class(protocol).guarantees.parties
+    channels = memory_network(count, timeout_s=timeout_s)
+    pair_keys = (keys or FreshKeys()).keys(count)
+    parties = [
+        _Party(
+            Session(channel, PairKeys(own, ledgers() if ledgers else None), protocol, strict=strict),
+            program,
+        )
+        for channel, own in zip(channels, pair_keys, strict=True)
+    ]
+    for party in parties:
+        party.start()
+    for party in parties:
+        party.join()
+    for party in parties:
+        if party.error is not None and not isinstance(party.error, TriuneError):
+            raise party.error
+    for party in parties:
+        if party.error is not None:
+            raise party.error
+    return [party.done for party in parties if party.done is not None]
+
+
+def simulate(program: Callable[[Session], Any], *, protocol: str = "replicated", keys: KeySource | None = None) -> Any:
+    """All parties in this process; returns what the program's result opens to.
+
+        >>> simulate(lambda s: (s.input([1.5, 2.0], owner=0) * s.input([3.0, 4.0], owner=1)).sum())
+        12.5
+
+    Raises whatever the program raised at the first party that failed.
+    """
+    return run_parties(program, protocol=protocol, keys=keys)[0].result
