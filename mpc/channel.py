@@ -144,7 +144,8 @@ class Channel(ABC):
 
     `party` is this party's index, `names` the parties in order. `send` returns once the message is
     handed over; `recv` blocks until it is there or the deadline has passed. Implementations call
-    `_count_sent` and `_count_received` in the order in which a peer's messages travel.
+    `_count_sent` and `_count_received` in the order in which a peer's messages travel; both ends'
+    transcripts then agree.
     """
 
     def __init__(self, party: int, names: Sequence[str], session_id: bytes) -> None:
@@ -190,6 +191,10 @@ class Channel(ABC):
         with self._meter:
             self._edges[frm].received.update(tag.to_bytes())
             self._edges[frm].received.update(payload)
+
+    def claimed(self, tag: Tag, payload: Payload) -> None:
+        """The program has taken a message: count it (one that came early counts only now)."""
+        with self._meter:
             self.traffic.bytes_received += len(payload)
             self.traffic.rounds = max(self.traffic.rounds, tag.depth)
 
@@ -197,7 +202,9 @@ class Channel(ABC):
 class MemoryChannel(Channel):
     """A channel between threads of one process."""
 
-    def __init__(self, party: int, mailboxes: Sequence[Mailbox], names: Sequence[str], session_id: bytes) -> None:
+    def __init__(
+        self, party: int, mailboxes: Sequence[Mailbox], names: Sequence[str], session_id: bytes
+    ) -> None:
         super().__init__(party, names, session_id)
         self._mailboxes = tuple(mailboxes)
         self._order = threading.Lock()

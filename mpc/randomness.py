@@ -67,7 +67,7 @@ def expand(key: bytes, elements: int) -> torch.Tensor:
     """`elements` uniform words (int64) of the AES-128-CTR stream of `key`, counter from 0."""
     out = np.empty(elements * 8 + STREAM_KEY_BYTES, dtype=np.uint8)
     encryptor = Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor()
-    view, total = memoryview(out), elements * 8
+    view, total = out.data, elements * 8
     for offset in range(0, total, _PIECE_BYTES):
         size = min(_PIECE_BYTES, total - offset)
         encryptor.update_into(_ZEROS[:size], view[offset : offset + size + 15])

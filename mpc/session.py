@@ -37,7 +37,9 @@ class Opening:
 class Session:
     """One party's session. `strict` sessions (nodes) demand a public bound for every input."""
 
-    def __init__(self, channel: Channel, keys: PairKeys, protocol: str = "replicated", *, strict: bool = True) -> None:
+    def __init__(
+        self, channel: Channel, keys: PairKeys, protocol: str = "replicated", *, strict: bool = True
+    ) -> None:
         self.runtime = Runtime(channel, keys)
         self.protocol: Protocol[Any] = protocol_class(protocol)(self.runtime)
         self.strict = strict
@@ -181,9 +183,8 @@ class _Party(threading.Thread):
         try:
             secret = self.program(self.session)
             traffic = Traffic(**vars(channel.traffic))
-            digests = channel.digests()
             result = release(self.session, secret)
-            self.done = PartyRun(result, traffic, tuple(self.session.openings), digests)
+            self.done = PartyRun(result, traffic, tuple(self.session.openings), channel.digests())
         except BaseException as error:  # handed to the caller of `run_parties`, which raises it
             self.error = error
             channel.fail(_as_abort(error))
@@ -236,7 +237,9 @@ def run_parties(
     return [party.done for party in parties if party.done is not None]
 
 
-def simulate(program: Callable[[Session], Any], *, protocol: str = "replicated", keys: KeySource | None = None) -> Any:
+def simulate(
+    program: Callable[[Session], Any], *, protocol: str = "replicated", keys: KeySource | None = None
+) -> Any:
     """All parties in this process; returns what the program's result opens to.
 
         >>> simulate(lambda s: (s.input([1.5, 2.0], owner=0) * s.input([3.0, 4.0], owner=1)).sum())

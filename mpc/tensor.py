@@ -39,7 +39,8 @@ def _checked(bound: int, what: str) -> int:
 
 def _no_truth(what: str) -> NoReturn:
     raise SecretControlFlow(
-        f"{what} of a secret is not known to anybody here.", remedy="Use mpc.where, or release it as a result."
+        f"{what} of a secret is not known to anybody here.",
+        remedy="Use mpc.where, or release it as a result.",
     )
 
 
@@ -94,10 +95,15 @@ class SecretTensor:
 
     # --- shape ----------------------------------------------------------------------------------
 
-    def _linear(self, fn: Callable[..., Tensor], *, bound: int | None = None, scale: Scale | None = None) -> SecretTensor:
+    def _linear(
+        self, fn: Callable[..., Tensor], *, bound: int | None = None, scale: Scale | None = None
+    ) -> SecretTensor:
         share = self.protocol.linear(fn, self.share)
         return SecretTensor(
-            self.protocol, share, self.scale if scale is None else scale, self.bound if bound is None else bound
+            self.protocol,
+            share,
+            self.scale if scale is None else scale,
+            self.bound if bound is None else bound,
         )
 
     def __getitem__(self, index: Any) -> SecretTensor:

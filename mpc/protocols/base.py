@@ -33,7 +33,9 @@ class Cost:
 
     def __add__(self, other: Cost) -> Cost:
         """One after the other."""
-        return Cost(self.rounds + other.rounds, tuple(a + b for a, b in zip(self.sent, other.sent, strict=True)))
+        return Cost(
+            self.rounds + other.rounds, tuple(a + b for a, b in zip(self.sent, other.sent, strict=True))
+        )
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class Step:
         """Send the words of `parts`, one after the other, as this step's message to `to`."""
         flat = parts[0].reshape(-1) if len(parts) == 1 else torch.cat([part.reshape(-1) for part in parts])
         words = np.ascontiguousarray(flat.cpu().numpy().astype("<i8", copy=False))
-        self._send(to, words.size, memoryview(words).cast("B"))
+        self._send(to, words.size, words.data.cast("B"))
 
     def recv(self, frm: int, *shapes: torch.Size | tuple[int, ...]) -> list[Tensor]:
         """The words `frm` sent in this step, cut into `shapes`."""
@@ -143,6 +145,7 @@ class Step:
                 f"{elements * 8}.",
                 culprit=self.runtime.channel.names[frm],
             )
+        self.runtime.channel.claimed(tag, payload)
         place = self.runtime.position
         place.depth = max(place.depth, tag.depth)
         return payload
@@ -158,6 +161,9 @@ class Protocol(ABC, Generic[ShareT]):
 
     guarantees: Guarantees
 
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
     # sharing and opening
     @abstractmethod
     def input(self, words: Tensor | None, shape: tuple[int, ...], owner: int) -> ShareT: ...
@@ -167,6 +173,10 @@ class Protocol(ABC, Generic[ShareT]):
     def reveal(self, x: ShareT) -> Tensor: ...
     @abstractmethod
     def reveal_to(self, x: ShareT, party: int) -> Tensor | None: ...
+
+    @abstractmethod
+    def compare_copies(self, inputs: dict[str, list[ShareT]]) -> None:
+        """Compare the copies of each outside owner's input before use; `InputMismatch` names the owner."""
 
     # linear, no round: `fn` must be linear (a sum, a reshape, an index, a product with public words)
     @abstractmethod
@@ -207,4 +217,3 @@ class Protocol(ABC, Generic[ShareT]):
     @abstractmethod
     def agree(self, digest: bytes, what: str) -> None:
         """Compare a 32-byte digest of public parameters; `ProtocolAbort` if a party holds another."""
-

@@ -146,7 +146,8 @@ def compare_copies(runtime: Runtime, inputs: dict[str, list[ReplicatedShare]]) -
     after, before = following(party), preceding(party)
     for lane, peer, pick in ((0, after, "next"), (1, before, "own")):
         digests = [
-            step.digest(peer, _bytes_of(shares, pick), 2 * place + lane) for place, shares in enumerate(inputs.values())
+            step.digest(peer, _bytes_of(shares, pick), 2 * place + lane)
+            for place, shares in enumerate(inputs.values())
         ]
         step.send_bytes(peer, b"".join(digests))
     for lane, peer, pick in ((1, after, "next"), (0, before, "own")):

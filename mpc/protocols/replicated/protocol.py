@@ -48,8 +48,10 @@ class ReplicatedProtocol(Protocol[ReplicatedShare]):
 
     def __init__(self, runtime: Runtime) -> None:
         if runtime.channel.parties != PARTIES:
-            raise ProtocolAbort(f"The replicated protocol needs {PARTIES} parties, not {runtime.channel.parties}.")
-        self.runtime = runtime
+            raise ProtocolAbort(
+                f"The replicated protocol needs {PARTIES} parties, not {runtime.channel.parties}."
+            )
+        super().__init__(runtime)
 
     def input(self, words: Tensor | None, shape: tuple[int, ...], owner: int) -> ReplicatedShare:
         return arithmetic.share_own(self.runtime, words, shape, owner)
@@ -62,6 +64,9 @@ class ReplicatedProtocol(Protocol[ReplicatedShare]):
 
     def reveal_to(self, x: ReplicatedShare, party: int) -> Tensor | None:
         return arithmetic.reveal_to(self.runtime, x, party)
+
+    def compare_copies(self, inputs: dict[str, list[ReplicatedShare]]) -> None:
+        arithmetic.compare_copies(self.runtime, inputs)
 
     def linear(self, fn: Callable[..., Tensor], *shares: ReplicatedShare) -> ReplicatedShare:
         return ReplicatedShare(fn(*(share.own for share in shares)), fn(*(share.next for share in shares)))

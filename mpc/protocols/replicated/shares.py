@@ -124,4 +124,5 @@ def reconstruct(copies: Sequence[bytes], elements: int, names: Sequence[str] = (
                 f"{names[party]} and {names[following]} sent different copies of one result component.",
                 remedy="Do not use this result; report the job to the operators of both.",
             )
-    return pairs[0][0] + pairs[1][0] + pairs[2][0]
+    total: Words = pairs[0][0] + pairs[1][0] + pairs[2][0]
+    return total

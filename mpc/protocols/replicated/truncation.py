@@ -61,7 +61,9 @@ def _wrapped(step: Step, opened: Tensor, bits: int) -> Tensor:
     c_top = kernels.shift_right(opened, 63)
     share = (1 - 2 * c_top) * top - low
     if party == 0:
-        share = share + kernels.shift_right(opened & _LOW_63, bits) + (c_top << (63 - bits)) - (1 << (62 - bits))
+        share = (
+            share + kernels.shift_right(opened & _LOW_63, bits) + (c_top << (63 - bits)) - (1 << (62 - bits))
+        )
     return share
 
 
