@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mpc
-from mpc.encoding import INTEGER, Scale
+from mpc.encoding import Scale
 from mpc.errors import RangeError, SecretControlFlow
 from mpc.protocols.table import PROTOCOLS
 from mpc.randomness import OnceLedger
@@ -49,9 +49,8 @@ def test_truncation_is_floor_or_ceiling_over_the_whole_range(protocol: str, seed
     x = np.random.default_rng(seed).integers(-top, top, 200)
 
     def program(session: Session) -> Any:
-        secret = session.input(x, owner=1, scale=Scale(bits=drop), bound=top)
-        words = secret.truncate(drop)
-        return session.secret(words.share, INTEGER, words.bound)
+        secret = session.secret(session.input(x, owner=1, bound=top).share, Scale(bits=drop), top)
+        return secret.truncate(drop)
 
     assert set(np.unique(release(program, protocol) - (x >> drop))) <= {0, 1}
 
@@ -87,7 +86,8 @@ def test_matrix_products_dot_and_sums(protocol: str) -> None:
 
     got = release(program, protocol)
     want = (
-        x @ y, (x * x).sum(-1), x.sum(), x.sum(1), x[0].T, np.concatenate([x[0], x[1]]), np.stack([x, x]), -x, 3 - x,
+        x @ y, (x * x).sum(-1), x.sum(), x.sum(1), x[0].T, np.concatenate([x[0], x[1]]), np.stack([x, x]),
+        -x, 3 - x,
     )  # fmt: skip
     for one, other in zip(got, want, strict=True):
         assert np.array_equal(one, other)
@@ -120,13 +120,13 @@ def test_where_and_bits(protocol: str) -> None:
 
     def program(session: Session) -> Any:
         a = session.input(x, owner=0, bound=70)
-        low, even = a.less_bits(0), (a == 0).sum()
+        low, zeros = a.less_bits(0), (a == 0).sum()
         return (
             mpc.where(a < 0, -a, a),
             (~low & low),
             (low | ~low).count(),
             low.count(),
-            even,
+            zeros,
             low[...].expand(140),
         )
 
