@@ -2,8 +2,8 @@
 
 gRPC's TLS verifies certificates, a consortium pins keys; two certificates made in memory join both:
 
-    anchor  CA, subject = issuer = the name of the pinned key, holds the pinned key      (made by the verifier)
-    leaf    issuer = the name of the pinned key, SAN = the party, signed by that key      (made by the party)
+    anchor  CA, subject = issuer = the name of the pinned key, holds the pinned key   (made by the verifier)
+    leaf    issuer = the name of the pinned key, SAN = the party, signed by that key   (made by the party)
 
 TLS trusts an anchor without checking its own signature, so the verifier can make one for a key whose private
 half it never saw. A leaf verifies exactly if the holder of the pinned key signed it; a renewed leaf does too.
@@ -81,9 +81,8 @@ def make_anchor(party: str, tls_key: bytes, now: dt.datetime) -> bytes:
         subject=name, issuer=name, key=public, validity=(now - CLOCK_SKEW, now + _ANCHOR_LIFETIME)
     )
     constraints = x509.NameConstraints([x509.DNSName(dns_name(party))], excluded_subtrees=None)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True).add_extension(
-        constraints, critical=True
-    )
+    authority = x509.BasicConstraints(ca=True, path_length=0)
+    builder = builder.add_extension(authority, critical=True).add_extension(constraints, critical=True)
     # Signed by a key that is thrown away at once: nobody checks an anchor's signature.
     certificate = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
     return certificate.public_bytes(serialization.Encoding.PEM)

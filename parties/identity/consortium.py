@@ -1,13 +1,12 @@
 """The consortium file: who takes part, in which role, under which two keys; signed by every member.
 
-`Consortium.content` is the whole agreement. Its RFC 8785 canonical JSON is what members sign and what the id hashes.
+The RFC 8785 canonical JSON of everything but the signatures is what members sign and what the id hashes.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,46 +18,26 @@ from typing import Any, Final
 import rfc8785
 
 from mpc.errors import ConfigError, IdentityError
-from parties.identity.keys import SIGNING_KEY_BYTES, Identity, PublicIdentity, check_name, tls_public_key
-from parties.identity.toml import array, quoted, read_toml
+from parties.identity.keys import Identity
+from parties.identity.members import (
+    ROLES,
+    Member,
+    check_member,
+    decode_base64,
+    is_loopback,
+    member_from,
+    member_to_toml,
+    split_address,
+    text_of,
+)
+from parties.identity.toml import quoted, read_toml
 
-ROLES: Final = frozenset({"holder", "compute", "analyst", "authority", "witness"})
+__all__ = ["ROLES", "Consortium", "Member", "load", "load_draft", "require_loopback_if_sandbox"]
+
+
 COMPUTE_MEMBERS: Final = 3
 FORMAT: Final = "triune/consortium/v1"  # also the context in which members sign
 _TITLE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}")
-_TLS_PREFIX: Final = "p256:"
-_SIGNING_PREFIX: Final = "ed25519:"
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One member. `address` is "host:port" for compute members and "" for the others, who only dial out."""
-
-    name: str
-    roles: frozenset[str]
-    address: str
-    tls_key: bytes  # 33 bytes, a compressed P-256 point
-    signing_key: bytes  # 32 bytes, raw Ed25519
-
-    @property
-    def public(self) -> PublicIdentity:
-        """The two pinned keys under the member's name."""
-        return PublicIdentity(self.name, self.tls_key, self.signing_key)
-
-    @property
-    def host_port(self) -> tuple[str, int]:
-        """`address`, split."""
-        return split_address(self.address, field=f"The address of {self.name}")
-
-    def content(self) -> dict[str, Any]:
-        """The member as the canonical JSON has it."""
-        return {
-            "name": self.name,
-            "roles": sorted(self.roles),
-            "address": self.address,
-            "tls_key": _TLS_PREFIX + base64.b64encode(self.tls_key).decode(),
-            "signing_key": _SIGNING_PREFIX + base64.b64encode(self.signing_key).decode(),
-        }
 
 
 @dataclass(frozen=True)
@@ -80,11 +59,11 @@ class Consortium:
                 remedy="Use up to 64 letters, digits, spaces, dots, hyphens and underscores.",
             )
         for index, member in enumerate(self.members):
-            _check_member(member, f"members[{index}]")
+            check_member(member, f"members[{index}]")
         _check_unique(self.members)
         if len(self.compute) != COMPUTE_MEMBERS:
             raise ConfigError(
-                f"members: {len(self.compute)} have the role compute, and it must be exactly {COMPUTE_MEMBERS}.",
+                f"members: {len(self.compute)} have the role compute, not exactly {COMPUTE_MEMBERS}.",
                 remedy="Agree on the three organisations that run the protocol.",
             )
 
@@ -151,7 +130,7 @@ class Consortium:
         if member.public != identity.public():
             raise IdentityError(
                 f"The consortium file pins other keys for {identity.name} than the ones in its key folder.",
-                remedy="Check `keys` in the configuration file, or have the file made again from your request.",
+                remedy="Check `keys` in the configuration file, or have the file made again.",
                 culprit=identity.name,
             )
         return member
@@ -216,78 +195,6 @@ def require_loopback_if_sandbox(consortium: Consortium, *listen: str) -> None:
             )
 
 
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this very machine; only "localhost" and loopback addresses are, nothing is resolved."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def split_address(address: str, *, field: str = "address") -> tuple[str, int]:
-    """("host", port) of "host:port" or "[v6]:port"; ConfigError that names `field`."""
-    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})", address)
-    if match is None or not 1 <= int(match[2]) <= 65535:
-        raise ConfigError(
-            f"{field} is {address!r}.", remedy='Write "host:port" with a port from 1 to 65535.'
-        )
-    return match[1].strip("[]"), int(match[2])
-
-
-def read_roles(value: object, where: str) -> frozenset[str]:
-    """A member's roles as a set; ConfigError for none, an unknown or a repeated one."""
-    roles = value if isinstance(value, list) else []
-    unknown = [role for role in roles if role not in ROLES]
-    if not roles or unknown or len(set(roles)) != len(roles):
-        raise ConfigError(
-            f"{where}.roles is {value!r}.", remedy=f"Choose from {', '.join(sorted(ROLES))}, each once."
-        )
-    return frozenset(roles)
-
-
-def member_from(table: Mapping[str, Any], where: str) -> Member:
-    """A member from its TOML table; ConfigError names `where` and the field."""
-    known = {"name", "roles", "address", "tls_key", "signing_key"}
-    for key in sorted(known ^ table.keys()):
-        if key != "address":
-            raise ConfigError(f"{where}.{key} is {'missing' if key in known else 'unknown'}.")
-    member = Member(
-        name=_text(table, "name", where),
-        roles=read_roles(table["roles"], where),
-        address=_text(table, "address", where) if "address" in table else "",
-        tls_key=_encoded(_text(table, "tls_key", where), _TLS_PREFIX, f"{where}.tls_key"),
-        signing_key=_encoded(_text(table, "signing_key", where), _SIGNING_PREFIX, f"{where}.signing_key"),
-    )
-    _check_member(member, where)
-    return member
-
-
-def member_to_toml(member: Member) -> list[str]:
-    """The lines of a member's TOML table."""
-    content = member.content()
-    lines = [f"name = {quoted(member.name)}", f"roles = {array(content['roles'])}"]
-    lines += [f"address = {quoted(member.address)}"] if member.address else []
-    return [*lines, *(f"{key} = {quoted(content[key])}" for key in ("tls_key", "signing_key"))]
-
-
-def _check_member(member: Member, where: str) -> None:
-    check_name(member.name, field=f"{where}.name")
-    read_roles(sorted(member.roles), where)
-    if "compute" in member.roles:
-        split_address(member.address, field=f"{where}.address ({member.name})")
-    elif member.address:
-        raise ConfigError(
-            f"{where}.address is set, but {member.name} has not the role compute.",
-            remedy="Only compute members listen; leave the address out.",
-        )
-    try:
-        tls_public_key(member.tls_key)
-    except IdentityError as error:
-        raise ConfigError(f"{where}.tls_key: {error.message}", remedy=error.remedy) from error
-    if len(member.signing_key) != SIGNING_KEY_BYTES:
-        raise ConfigError(f"{where}.signing_key is no Ed25519 key of {SIGNING_KEY_BYTES} bytes.")
-
-
 def _check_unique(members: Sequence[Member]) -> None:
     for attribute in ("name", "address", "tls_key", "signing_key"):
         seen: dict[object, str] = {}
@@ -316,30 +223,7 @@ def _from_document(document: Mapping[str, Any]) -> Consortium:
     if not isinstance(signatures, dict):
         raise ConfigError("signatures is not a table of member = signature.")
     decoded = {name: decode_base64(value, f"signatures.{name}") for name, value in signatures.items()}
-    return Consortium(_text(document, "name", ""), sandbox, members).with_signatures(decoded)
-
-
-def decode_base64(value: object, where: str) -> bytes:
-    """The bytes of a base64 text in a TOML file; ConfigError names `where`."""
-    try:
-        if isinstance(value, str):
-            return base64.b64decode(value, validate=True)
-    except ValueError:
-        pass  # the same answer as for a value that is no text, below
-    raise ConfigError(f"{where} is not base64.", remedy="Copy it again from its source.")
-
-
-def _encoded(value: str, prefix: str, where: str) -> bytes:
-    if not value.startswith(prefix):
-        raise ConfigError(f"{where} does not begin with {prefix!r}.")
-    return decode_base64(value[len(prefix) :], where)
-
-
-def _text(table: Mapping[str, Any], key: str, where: str) -> str:
-    value = table.get(key)
-    if not isinstance(value, str):
-        raise ConfigError(f"{where}{'.' if where else ''}{key} is missing or not a text.")
-    return value
+    return Consortium(text_of(document, "name", ""), sandbox, members).with_signatures(decoded)
 
 
 def _to_toml(consortium: Consortium) -> str:

@@ -72,7 +72,7 @@ def _framed(context: str, data: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class PublicIdentity:
-    """What everybody may know of a party: `tls_key` (33 bytes, P-256) and `signing_key` (32 bytes, Ed25519)."""
+    """What everybody may know of a party: `tls_key` (33 bytes) and `signing_key` (32 bytes)."""
 
     name: str
     tls_key: bytes
@@ -131,7 +131,7 @@ class Identity:
         )
 
     def sign(self, context: str, data: bytes) -> bytes:
-        """64 bytes of Ed25519 over `data`, valid in `context` (for instance "triune/offer/v1") and no other."""
+        """64 bytes of Ed25519 over `data`, valid in `context` (as "triune/offer/v1") and no other."""
         return self.signing.sign(_framed(context, data))
 
     def prove_possession(self, context: str, data: bytes) -> bytes:
@@ -151,10 +151,13 @@ class Identity:
     def save(self, folder: Path, exist_ok: bool = False) -> None:
         """Writes `tls.pem` and `signing.pem`, readable by the owner alone.
 
-        Existing keys raise ConfigError, for whoever overwrites a key loses an identity; with `exist_ok` they go.
+        Existing keys raise ConfigError (who overwrites a key loses an identity); with `exist_ok` they go.
         """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        files = {folder / _TLS_FILE: self.tls, folder / _SIGNING_FILE: self.signing}
+        files: dict[Path, Ed25519PrivateKey | ec.EllipticCurvePrivateKey] = {
+            folder / _TLS_FILE: self.tls,
+            folder / _SIGNING_FILE: self.signing,
+        }
         present = [path for path in files if path.exists()]
         if present and not exist_ok:
             raise ConfigError(
@@ -176,7 +179,7 @@ class Identity:
         if not isinstance(tls, ec.EllipticCurvePrivateKey) or not isinstance(tls.curve, ec.SECP256R1):
             raise _damaged(folder / _TLS_FILE, "holds no P-256 key")
         if name != tls_name:
-            raise _damaged(folder / _TLS_FILE, f"belongs to {tls_name}, but {_SIGNING_FILE} belongs to {name}")
+            raise _damaged(folder / _TLS_FILE, f"is of {tls_name}, but {_SIGNING_FILE} is of {name}")
         return cls(check_name(name, field=f"The party named in {folder / _SIGNING_FILE}"), signing, tls)
 
 
@@ -215,4 +218,6 @@ def _read_key(path: Path) -> tuple[object, str]:
 
 
 def _damaged(path: Path, what: str) -> ConfigError:
-    return ConfigError(f"The key file {path} {what}.", remedy="Restore it from the backup of this party's keys.")
+    return ConfigError(
+        f"The key file {path} {what}.", remedy="Restore it from the backup of this party's keys."
+    )

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, cast
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import (  # the type stubs do not know the second one
+    getproxies_environment,
+    proxy_bypass_environment,  # type: ignore[attr-defined]
+)
 
 import grpc
 
 from mpc.errors import ConfigError, IdentityError
 from parties.identity.certificates import LEAF_LIFETIME, Leaf, dns_name, make_anchor, make_leaf, tls_key_of
-from parties.identity.consortium import Consortium, Member, is_loopback, split_address
+from parties.identity.consortium import Consortium, Member
 from parties.identity.keys import Identity
+from parties.identity.members import is_loopback, split_address
 
 Option = tuple[str, str | int]
 
@@ -34,7 +38,7 @@ COMMON_OPTIONS: Final[tuple[Option, ...]] = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
 )
-#: For `grpc.server(..., options=SERVER_OPTIONS)`. Without SO_REUSEPORT a port in use is an error, not a lottery.
+#: For `grpc.server(..., options=SERVER_OPTIONS)`. Without SO_REUSEPORT a port in use is an error.
 SERVER_OPTIONS: Final[tuple[Option, ...]] = (
     *COMMON_OPTIONS,
     ("grpc.http2.min_recv_ping_interval_without_data_ms", KEEPALIVE_PING_MS // 2),
@@ -50,11 +54,15 @@ def server_credentials(identity: Identity, consortium: Consortium) -> grpc.Serve
     """
     consortium.check_own(identity)
     renewal = _Renewal(identity, consortium)
-    return grpc.dynamic_ssl_server_credentials(renewal.first, renewal, require_client_authentication=True)
+    return grpc.dynamic_ssl_server_credentials(
+        renewal.first,
+        renewal,  # type: ignore[arg-type]  # the stubs do not know that None means "no change"
+        require_client_authentication=True,
+    )
 
 
 def bind(server: grpc.Server, listen: str, credentials: grpc.ServerCredentials) -> int:
-    """Opens the one port of a node ("host:port"; port 0 is for tests) and returns it; ConfigError if taken."""
+    """Opens a node's one port ("host:port"; 0 lets the system choose), returns it; ConfigError if taken."""
     try:
         return server.add_secure_port(listen, credentials)
     except RuntimeError as error:
@@ -81,7 +89,7 @@ def channel(
     peer = consortium.member(peer_name)
     if not peer.address:
         raise ConfigError(
-            f"{peer_name} has no address to dial.", remedy="Only compute members listen; they dial nobody else."
+            f"{peer_name} has no address to dial.", remedy="Only compute members listen; dial one of them."
         )
     leaf = make_leaf(identity, _now())
     credentials = grpc.ssl_channel_credentials(
@@ -101,7 +109,7 @@ def channel(
 def proxy_options(address: str, proxy: str | None = None) -> tuple[Option, ...]:
     """How to reach "host:port": directly, or by CONNECT through a proxy. ConfigError for an unusable proxy.
 
-    gRPC itself reads only the small-letter variables, and `http_proxy` too; so its own look-up is switched off.
+    gRPC itself reads only small-letter variables, and `http_proxy` too: its own look-up is switched off.
     """
     direct = (("grpc.enable_http_proxy", 0),)
     if proxy is None:
@@ -114,13 +122,12 @@ def proxy_options(address: str, proxy: str | None = None) -> tuple[Option, ...]:
 
 
 def peer_of(context: grpc.ServicerContext, consortium: Consortium) -> Member:
-    """The member at the other end of a call; IdentityError if its key is not pinned."""
-    return member_of(context.auth_context(), consortium)
+    """The member at the other end of a call; IdentityError if its key is not pinned.
 
-
-def member_of(auth_context: Mapping[str, Iterable[bytes]], consortium: Consortium) -> Member:
-    """The member whose pinned key is in the TLS certificate of `auth_context`; else IdentityError."""
-    certificates = list(auth_context.get("x509_pem_cert", ()))
+    Every handler asks this first: a member could have issued a leaf for somebody else's key.
+    """
+    shown = cast(Mapping[str, Sequence[bytes]], context.auth_context())  # the stubs say bytes
+    certificates = shown.get("x509_pem_cert", ())
     if not certificates:
         raise IdentityError(
             "A peer showed no certificate.", remedy="Connect with the keys of a member of the consortium."

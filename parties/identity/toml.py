@@ -17,10 +17,13 @@ def read_toml(path: Path, *, what: str) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(
-            f"The {what} {path} cannot be read ({error.strerror}).", remedy="Check the path and its permissions."
+            f"The {what} {path} cannot be read ({error.strerror}).",
+            remedy="Check the path and its permissions.",
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The {what} {path} is not TOML ({error}).", remedy="Correct the line named.") from error
+        raise ConfigError(
+            f"The {what} {path} is not TOML ({error}).", remedy="Correct the line named."
+        ) from error
 
 
 def quoted(text: str) -> str:
