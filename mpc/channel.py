@@ -86,7 +86,7 @@ class Mailbox:
             self._unclaimed += len(payload)
             if self._unclaimed > MAX_UNCLAIMED_BYTES:
                 raise ProtocolAbort(
-                    f"{self._names[frm]} sent more than {MAX_UNCLAIMED_BYTES} bytes ahead of the computation.",
+                    f"{self._names[frm]} sent over {MAX_UNCLAIMED_BYTES} bytes ahead of the computation.",
                     culprit=self._names[frm],
                 )
             self._used.add(key)

@@ -148,7 +148,7 @@ class _Branch(threading.Thread):
         self.runtime.enter(self.path, self.depth)
         try:
             self.result = self.body()
-        except BaseException as error:  # handed to the joining thread, which raises it
+        except BaseException as error:  # noqa: BLE001 - handed to the joining thread, which raises it
             self.error = error
             self.runtime.channel.fail(_as_abort(error))
         self.depth = self.runtime.position.depth
@@ -185,7 +185,7 @@ class _Party(threading.Thread):
             traffic = Traffic(**vars(channel.traffic))
             result = release(self.session, secret)
             self.done = PartyRun(result, traffic, tuple(self.session.openings), channel.digests())
-        except BaseException as error:  # handed to the caller of `run_parties`, which raises it
+        except BaseException as error:  # noqa: BLE001 - handed to the caller of `run_parties`, which raises it
             self.error = error
             channel.fail(_as_abort(error))
 

@@ -62,7 +62,7 @@ class InputPackage:
         raw = bytes(data)
         if not 0 <= party < PARTIES or len(raw) != cls.size(party, elements):
             raise ProtocolAbort(
-                f"An input package for party {party} has {len(raw)} bytes, expected {cls.size(party, elements)}.",
+                f"An input package for party {party} has {len(raw)} bytes, not {cls.size(party, elements)}.",
                 remedy="Make sure that the holder runs the same version and schema.",
             )
         if party == 0:
