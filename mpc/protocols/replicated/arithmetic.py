@@ -156,7 +156,7 @@ def compare_copies(runtime: Runtime, inputs: dict[str, list[ReplicatedShare]]) -
             mine = step.digest(peer, _bytes_of(shares, pick), 2 * place + lane)
             if mine != theirs[place * _DIGEST_BYTES : (place + 1) * _DIGEST_BYTES]:
                 raise InputMismatch(
-                    f"{owner} sent this party and {runtime.channel.names[peer]} different copies of its input.",
+                    f"{owner} sent {runtime.channel.names[peer]} and this party two versions of its input.",
                     remedy=f"Nothing was released. Ask the operator of {owner} to check its node.",
                     culprit=owner,
                 )
