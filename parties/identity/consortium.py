@@ -50,7 +50,9 @@ class Consortium:
     name: str
     sandbox: bool
     members: tuple[Member, ...]
-    signatures: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
+    signatures: Mapping[str, bytes] = field(
+        default_factory=lambda: MappingProxyType({}), repr=False, hash=False
+    )
 
     def __post_init__(self) -> None:
         if not _TITLE.fullmatch(self.name):

@@ -145,7 +145,9 @@ class Identity:
         """
         if len(nonce) < MIN_NONCE_BYTES:
             raise ValueError(f"a plan nonce has at least {MIN_NONCE_BYTES} bytes")
-        derived = HKDF(hashes.SHA256(), 32, salt=nonce, info=b"triune/recipient/v1")
+        # In `info` and hashed: HMAC pads a salt with zeros, so as salts two nonces could mean one key.
+        info = b"triune/recipient/v1" + hashlib.sha256(nonce).digest()
+        derived = HKDF(hashes.SHA256(), 32, salt=None, info=info)
         return X25519PrivateKey.from_private_bytes(derived.derive(self.signing.private_bytes_raw()))
 
     def save(self, folder: Path, exist_ok: bool = False) -> None:

@@ -68,7 +68,7 @@ def split_address(address: str, *, field: str = "address") -> tuple[str, int]:
 def read_roles(value: object, where: str) -> frozenset[str]:
     """A member's roles as a set; ConfigError for none, an unknown or a repeated one."""
     roles = value if isinstance(value, list) else []
-    unknown = [role for role in roles if role not in ROLES]
+    unknown = [role for role in roles if not isinstance(role, str) or role not in ROLES]
     if not roles or unknown or len(set(roles)) != len(roles):
         raise ConfigError(
             f"{where}.roles is {value!r}.", remedy=f"Choose from {', '.join(sorted(ROLES))}, each once."

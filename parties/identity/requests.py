@@ -31,8 +31,8 @@ _CONSORTIUM_FILE: Final = "consortium.toml"
 def new_party(folder: Path, name: str, roles: Iterable[str], address: str = "") -> Path:
     """Makes a party's keys and settings in `folder` and returns its request file, which holds nothing secret.
 
-    `address` ("host:port", as peers dial it) is for the role compute alone. Raises ConfigError for a name, role
-    or address that cannot be, and for a folder that has keys already; then nothing is written.
+    `address` ("host:port", as peers dial it) is for the role compute alone. Raises ConfigError for a name,
+    role or address that cannot be, and for a folder that has keys already; then nothing is written.
     """
     check_name(name)
     identity = Identity.generate(name)

@@ -1,4 +1,4 @@
-"""A consortium in one folder, for trying things out on one machine. It protects nothing: all keys lie together.
+"""A consortium in one folder, to try things out on one machine; all keys lie together, it protects nothing.
 
 DIR/consortium.toml                      signed by all, sandbox = true: nodes refuse it off loopback
 DIR/NODE/node.toml, keys/, state/        one folder a node

@@ -31,7 +31,8 @@ state = "state"
 """
 
 _LISTEN: Final = """\
-# The one port that this node opens, for mutual TLS. Peers dial the address in the consortium file.
+# The one port that this node opens, for mutual TLS. Peers dial the address in the consortium file;
+# behind a port forwarding this may differ from it, as in "0.0.0.0:7001".
 listen = {listen}
 """
 

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, cast
 from urllib.parse import urlsplit
-from urllib.request import (  # the type stubs do not know the second one
-    getproxies_environment,
-    proxy_bypass_environment,  # type: ignore[attr-defined]
-)
+from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
 import grpc
 
@@ -24,6 +21,7 @@ from parties.identity.keys import Identity
 from parties.identity.members import is_loopback, split_address
 
 Option = tuple[str, str | int]
+Clock = Callable[[], dt.datetime]
 
 MAX_FRAME_BYTES: Final = 4 * 1024 * 1024  # payload of one message
 MAX_MESSAGE_BYTES: Final = MAX_FRAME_BYTES + 64 * 1024  # with its tag and envelope
@@ -47,13 +45,20 @@ SERVER_OPTIONS: Final[tuple[Option, ...]] = (
 )
 
 
-def server_credentials(identity: Identity, consortium: Consortium) -> grpc.ServerCredentials:
+def utc_now() -> dt.datetime:
+    """The clock of this machine."""
+    return dt.datetime.now(dt.UTC)
+
+
+def server_credentials(
+    identity: Identity, consortium: Consortium, *, clock: Clock = utc_now
+) -> grpc.ServerCredentials:
     """Credentials of a listening node: only members of `consortium` complete the handshake.
 
     The leaf is renewed in memory when half of its life is over. Handlers still call `peer_of`.
     """
     consortium.check_own(identity)
-    renewal = _Renewal(identity, consortium)
+    renewal = _Renewal(identity, consortium, clock)
     return grpc.dynamic_ssl_server_credentials(
         renewal.first,
         renewal,  # type: ignore[arg-type]  # the stubs do not know that None means "no change"
@@ -79,6 +84,7 @@ def channel(
     options: Sequence[Option] = (),
     *,
     proxy: str | None = None,
+    clock: Clock = utc_now,
 ) -> grpc.Channel:
     """A channel to the compute member `peer_name`; whoever else answers there fails the handshake.
 
@@ -91,9 +97,9 @@ def channel(
         raise ConfigError(
             f"{peer_name} has no address to dial.", remedy="Only compute members listen; dial one of them."
         )
-    leaf = make_leaf(identity, _now())
+    leaf = make_leaf(identity, clock())
     credentials = grpc.ssl_channel_credentials(
-        root_certificates=make_anchor(peer.name, peer.tls_key, _now()),
+        root_certificates=make_anchor(peer.name, peer.tls_key, clock()),
         private_key=leaf.private_key,
         certificate_chain=leaf.certificate,
     )
@@ -138,9 +144,10 @@ def peer_of(context: grpc.ServicerContext, consortium: Consortium) -> Member:
 class _Renewal:
     """Gives gRPC the certificate for each new connection: the current one, or a renewed one at half-life."""
 
-    def __init__(self, identity: Identity, consortium: Consortium) -> None:
+    def __init__(self, identity: Identity, consortium: Consortium, clock: Clock) -> None:
         self._identity = identity
-        now = _now()
+        self._clock = clock
+        now = clock()
         self._anchors = b"".join(make_anchor(m.name, m.tls_key, now) for m in consortium.members)
         self._lock = threading.Lock()
         self._leaf = make_leaf(identity, now)
@@ -148,7 +155,7 @@ class _Renewal:
 
     def __call__(self) -> grpc.ServerCertificateConfiguration | None:
         with self._lock:
-            now = _now()
+            now = self._clock()
             if self._leaf.not_after - now > LEAF_LIFETIME / 2:
                 return None  # keep what there is
             self._leaf = make_leaf(self._identity, now)
@@ -174,7 +181,3 @@ def _proxy_url(proxy: str) -> str:
             remedy="gRPC speaks to proxies in HTTP CONNECT only; set it so, or unset it.",
         )
     return url
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
