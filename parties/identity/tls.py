@@ -132,7 +132,7 @@ def peer_of(context: grpc.ServicerContext, consortium: Consortium) -> Member:
 
     Every handler asks this first: a member could have issued a leaf for somebody else's key.
     """
-    shown = cast(Mapping[str, Sequence[bytes]], context.auth_context())  # the stubs say bytes
+    shown = cast("Mapping[str, Sequence[bytes]]", context.auth_context())  # the stubs say bytes
     certificates = shown.get("x509_pem_cert", ())
     if not certificates:
         raise IdentityError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import socket
 import threading
@@ -25,12 +26,18 @@ class ConnectProxy:
     def __init__(self, target_port: int) -> None:
         self.target_port = target_port
         self.requests: list[str] = []
+        self.threads: list[threading.Thread] = []
         self.listener = socket.create_server(("127.0.0.1", 0))
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._start(self._accept)
 
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def _start(self, work: Callable[..., None], *arguments: socket.socket) -> None:
+        thread = threading.Thread(target=work, args=arguments, daemon=True)
+        self.threads.append(thread)
+        thread.start()
 
     def _accept(self) -> None:
         while True:
@@ -38,26 +45,37 @@ class ConnectProxy:
                 client, _ = self.listener.accept()
             except OSError:
                 return  # closed at the end of the test
-            threading.Thread(target=self._tunnel, args=(client,), daemon=True).start()
+            self._start(self._tunnel, client)
 
     def _tunnel(self, client: socket.socket) -> None:
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             head += client.recv(1)
         self.requests.append(head.decode())
-        target = socket.create_connection(("127.0.0.1", self.target_port))
-        client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        threading.Thread(target=_pump, args=(target, client), daemon=True).start()
-        _pump(client, target)
+        with client, socket.create_connection(("127.0.0.1", self.target_port)) as target:
+            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=_pump, args=(target, client), daemon=True)
+            back.start()
+            _pump(client, target)
+            back.join()
+
+    def close(self) -> None:
+        """Wakes and ends everything that still waits, tunnels too."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for thread in self.threads:
+            thread.join()
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:
     try:
         while data := source.recv(65536):
             sink.sendall(data)
-        sink.shutdown(socket.SHUT_WR)
     except OSError:
-        return  # either side hung up
+        pass  # either side hung up: the other one is told below
+    for side in (source, sink):
+        with contextlib.suppress(OSError):
+            side.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture
@@ -65,7 +83,7 @@ def proxy(world: Any, serve: Callable[..., grpc.Server]) -> Iterator[ConnectProx
     serve()
     proxy = ConnectProxy(world.port)
     yield proxy
-    proxy.listener.close()
+    proxy.close()
 
 
 def outside(consortium: Consortium) -> Consortium:
