@@ -1,0 +1,53 @@
+"""Rule `minimum-count`: a quantity opens only if enough records of enough holders stand behind it.
+
+The governing count N of a quantity passes if N - n_h >= k for every holder h, which is N minus the
+largest holder's contribution >= k: then no holder, subtracting its own records, is left with fewer
+than k of the others'. There is no minimum per holder, so a hospital with three cases contributes.
+
+Nothing opens here. One batched comparison over [holders, counts] and a product tree over the holders:
+rounds of a comparison plus ceil(log2(holders)); no message depends on a count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mpc.encoding import INTEGER
+from mpc.tensor import SecretTensor, concat
+
+RULE = "minimum-count"
+
+
+def passes(counts: SecretTensor, minimum: int, structural: Sequence[bool]) -> SecretTensor:
+    """0/1 flags `[m]` of `counts` `[holders, m]`.
+
+    Where `structural[j]` is true a pooled count of 0 passes too: the schema says that the cell is empty
+    by nature. `minimum` is at least 1.
+    """
+    pooled = counts.sum(0)
+    others = pooled.reshape(1, -1).broadcast_to(counts.shape) - counts
+    flags = all_of(others >= minimum)
+    places = np.flatnonzero(np.asarray(structural, dtype=bool))
+    if places.size == 0:
+        return flags
+    empty = pooled[places] == 0
+    mask = np.zeros((places.size, counts.shape[1]), dtype=np.int64)
+    mask[np.arange(places.size), places] = 1
+    spread = (empty.reshape(-1, 1).broadcast_to(mask.shape) * mask).sum(0)
+    return _as_flag(flags + spread)
+
+
+def all_of(flags: SecretTensor) -> SecretTensor:
+    """AND over the first axis of 0/1 words: ceil(log2(length)) rounds of products."""
+    while flags.shape[0] > 1:
+        half = flags.shape[0] // 2
+        joined = flags[:half] * flags[half : 2 * half]
+        flags = joined if flags.shape[0] % 2 == 0 else concat([joined, flags[2 * half :]])
+    return flags[0]
+
+
+def _as_flag(flags: SecretTensor) -> SecretTensor:
+    """The two ways to pass exclude each other, so the sum is 0 or 1: state the tight bound."""
+    return SecretTensor(flags.protocol, flags.share, INTEGER, 1)

@@ -1,0 +1,204 @@
+"""Joint statistics on shares against pandas on the pooled rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mpc.encoding import Scale
+from mpc.errors import PlanInvalid, RangeError
+from mpc.protocols.replicated.shares import share_input
+from mpc.randomness import OnceLedger
+from mpc.session import PartyRun, Session, run_parties
+from mpc.statistics.base import StatisticOutcome, StatisticRequest
+from mpc.statistics.joint import JointQuery
+from mpc.statistics.rows import ColumnSpec, Rows
+
+GROUP = ColumnSpec("g", "category", levels=("a", "b"))
+EMPTY = ColumnSpec("e", "category", levels=("some", "none"), structural_zero=True)
+PRICE = ColumnSpec("x", "number", Scale(digits=2), lo=-2 * 10**9, hi=2 * 10**9)
+SMALL = ColumnSpec("y", "number", lo=-8, hi=20)
+SPECS = {column.name: column for column in (GROUP, EMPTY, PRICE, SMALL)}
+
+
+def frame(
+    x: Sequence[float | None], y: Sequence[int | None], g: Sequence[str], holder: Sequence[int]
+) -> pd.DataFrame:
+    return pd.DataFrame({"x": pd.array(x, "Float64"), "y": pd.array(y, "Float64"), "g": g, "holder": holder})
+
+
+def rows_of(part: pd.DataFrame) -> Rows:
+    x = np.rint(part["x"].to_numpy(float, na_value=0) * 100).astype(np.int64)
+    y = part["y"].to_numpy(float, na_value=0).astype(np.int64)
+    group = np.array([GROUP.levels.index(level) for level in part["g"]], dtype=np.int64)
+    size = len(part)
+    present = {"x": part["x"].notna().to_numpy(bool), "y": part["y"].notna().to_numpy(bool)}
+    present |= {"g": np.ones(size, bool), "e": np.ones(size, bool)}
+    words = {"x": x, "y": y, "g": group, "e": np.zeros(size, np.int64)}
+    return Rows(size, words, present, np.ones(size, bool))
+
+
+def joint(
+    data: pd.DataFrame,
+    requests: Sequence[StatisticRequest],
+    *,
+    by: Sequence[str] = (),
+    k: int = 1,
+    extremes: bool = False,
+) -> tuple[tuple[StatisticOutcome, ...], list[PartyRun]]:
+    parts = [data[data.holder == holder] for holder in range(3)]
+    query = JointQuery(SPECS, requests, by, [max(10, len(part)) for part in parts])
+    packages = []
+    for holder, part in enumerate(parts):
+        words = query.at_holder(rows_of(part), holder)
+        packages.append({b.name: share_input(words[b.name], b.domain) for b in query.blocks_for(holder)})
+
+    def program(session: Session) -> Any:
+        inputs = [{name: pack[session.party].share() for name, pack in given.items()} for given in packages]
+        return query.on_shares(session, inputs, k, extremes)
+
+    runs = run_parties(program, strict=True, ledgers=OnceLedger)
+    return query.at_recipient(runs[0].result), runs
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> pd.DataFrame:
+    size = draw(st.integers(6, 40))
+    prices = st.one_of(st.none(), st.integers(-(10**9), 10**9).map(lambda cents: cents / 100))
+    column = lambda values: draw(st.lists(values, min_size=size, max_size=size))  # noqa: E731
+    return frame(
+        column(prices), column(st.one_of(st.none(), st.integers(-8, 20))), column(st.sampled_from("ab")),
+        column(st.integers(0, 2)),
+    )  # fmt: skip
+
+
+def close(got: Any, want: Any, spread: float) -> bool:
+    if want is pd.NA or want is None or math.isnan(want):
+        return got is None or math.isnan(got)
+    return bool(abs(got - want) <= 1e-9 * max(abs(want), spread))
+
+
+@settings(max_examples=4)
+@given(tables())
+def test_moments_and_percentiles_equal_pandas(data: pd.DataFrame) -> None:
+    percents = (5, 25, 50, 75, 95)
+    outcomes, _ = joint(
+        data, [StatisticRequest("describe", ("x", "y")), StatisticRequest("median", ("y",))], k=1
+    )
+    for outcome, name in zip(outcomes, ("x", "y"), strict=False):
+        column = data[name].dropna().astype(float)
+        if outcome.values["n"] is None:
+            continue
+        spread = float(column.std()) if len(column) > 1 else 0.0
+        assert outcome.values["n"] == len(column)
+        assert close(outcome.values["mean"], column.mean(), spread)
+        assert close(outcome.values["std"], column.std(), spread)
+        for percent in percents:
+            got = outcome.values[f"{percent}%"]
+            if got is not None:
+                assert close(got, np.percentile(column, percent), spread)
+
+
+@settings(max_examples=4)
+@given(tables())
+def test_grouped_means_and_correlations_equal_pandas(data: pd.DataFrame) -> None:
+    outcomes, _ = joint(
+        data, [StatisticRequest("mean", ("x",)), StatisticRequest("correlation", ("x", "y"))], by=["g"]
+    )
+    for outcome in outcomes:
+        part = data[data.g == outcome.group[0][1]]
+        if outcome.kind == "mean" and outcome.values["mean"] is not None:
+            assert close(outcome.values["mean"], part.x.mean(), 1.0)
+        if outcome.kind == "correlation" and outcome.values["x~y"] is not None:
+            want = part[["x", "y"]].astype(float).corr().iloc[0, 1]
+            got = outcome.values["x~y"]
+            assert (math.isnan(got) and math.isnan(want)) or abs(got - want) < 1e-6
+
+
+def holders(*sizes: int) -> pd.DataFrame:
+    holder = [place for place, size in enumerate(sizes) for _ in range(size)]
+    size = len(holder)
+    return frame([float(v) for v in range(size)], [v % 20 for v in range(size)], ["a"] * size, holder)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "opens"), [((50, 3, 2), True), ((50, 3, 1), False), ((5, 5, 0), True), ((9, 0, 0), False)]
+)
+def test_the_pooled_count_minus_the_largest_holder_decides(sizes: tuple[int, ...], opens: bool) -> None:
+    (outcome,), _ = joint(holders(*sizes), [StatisticRequest("count")], k=5)
+    assert outcome.values["count"] == (sum(sizes) if opens else None)
+
+
+def test_a_suppressed_value_is_zero_in_the_opened_vector() -> None:
+    _, runs = joint(holders(9, 1, 1), [StatisticRequest("describe", ("x",))], k=5)
+    assert not np.any(runs[0].result)
+
+
+def test_a_percentile_needs_k_records_on_each_side() -> None:
+    request = StatisticRequest("quantiles", ("x",), {"probabilities": (5, 50, 95)})
+    (outcome,), _ = joint(holders(10, 10, 10), [request], k=5)
+    assert outcome.suppressed == ("missing", "5%", "95%")
+    assert outcome.values["50%"] == 14.5
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_extremes_open_only_if_every_holder_allows(allowed: bool) -> None:
+    requests = [StatisticRequest("minimum", ("x",)), StatisticRequest("maximum", ("x",))]
+    (low, high), _ = joint(holders(10, 10, 10), requests, k=5, extremes=allowed)
+    assert (low.values["minimum"], high.values["maximum"]) == ((0.0, 29.0) if allowed else (None, None))
+
+
+def test_a_structural_zero_may_open_and_another_may_not() -> None:
+    outcomes, _ = joint(holders(10, 10, 10), [StatisticRequest("count")], by=["e"], k=5)
+    assert [outcome.values["count"] for outcome in outcomes] == [30, 0]
+    outcomes, _ = joint(holders(10, 10, 10), [StatisticRequest("count")], by=["g"], k=5)
+    assert [outcome.values["count"] for outcome in outcomes] == [30, None]
+
+
+def test_traffic_does_not_depend_on_the_rows() -> None:
+    requests = [StatisticRequest("describe", ("x", "y")), StatisticRequest("histogram", ("y",))]
+    first, second = (
+        joint(data, requests, k=5)[1] for data in (holders(10, 10, 10), holders(30, 0, 0).assign(holder=2))
+    )
+    shape = [(run.traffic.rounds, run.traffic.messages, run.traffic.bytes_sent) for run in first]
+    sizes_differ = [(run.traffic.rounds, run.traffic.messages) for run in second]
+    assert [item[:2] for item in shape] == sizes_differ
+
+
+def test_histograms_count_as_numpy_does() -> None:
+    data = holders(40, 40, 40)
+    (outcome,), _ = joint(data, [StatisticRequest("histogram", ("y",), {"edges": (-8, 0, 5, 12, 19)})], k=1)
+    want = np.histogram(data.y.astype(float), bins=[-8, 0, 5, 12, 19])[0]
+    assert [value or 0 for value in outcome.values.values()] == want.tolist()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        StatisticRequest("mode", ("x",)),
+        StatisticRequest("mean", ()),
+        StatisticRequest("quantiles", ("x",), {"probabilities": (101,)}),
+        StatisticRequest("quantiles", ("x",), {"probabilities": ("33.333",)}),
+        StatisticRequest("histogram", ("y",), {"edges": (3, 3)}),
+    ],
+)
+def test_requests_that_make_no_sense_are_refused(bad: StatisticRequest) -> None:
+    with pytest.raises(PlanInvalid):
+        JointQuery(SPECS, [bad], (), [10, 10, 10])
+
+
+def test_percentiles_that_would_leave_the_ring_are_refused() -> None:
+    wide = {"x": ColumnSpec("x", "number", lo=0, hi=2**58)}
+    with pytest.raises(RangeError):
+        JointQuery(wide, [StatisticRequest("median", ("x",))], (), [2**40])
+
+
+def test_rows_do_not_show() -> None:
+    assert "77" not in repr(Rows(77, {"x": np.array([777])}, {"x": np.array([True])}))
