@@ -1,0 +1,84 @@
+"""What README and docs tell people to type exists: make targets, commands, options, links."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from parties.cli import app
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+README = PAGES[0].read_text(encoding="utf-8")
+MAX_EXAMPLE_LINES = 20
+
+
+def typed_lines(page: str, program: str) -> list[str]:
+    """Indented lines of a page that start with `program`, continuation lines joined."""
+    joined = re.sub(r"\\\n\s*", "", page)
+    return re.findall(rf"^    ({program}(?: .*)?)$", joined, re.MULTILINE)
+
+
+def missing_from_cli(line: str) -> str | None:
+    """The first word of a `triune ...` line that the command line does not know."""
+    command: Any = typer.main.get_command(app)
+    _, *words = shlex.split(line)
+    while words and hasattr(command, "commands"):
+        name = words.pop(0)
+        if name not in command.commands:
+            return name
+        command = command.commands[name]
+    known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    return next((word for word in words if word.startswith("--") and word not in known), None)
+
+
+def blocks() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_make_targets_exist(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {line.split()[1] for line in typed_lines(page.read_text(encoding="utf-8"), "make")}
+    assert named - targets == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_commands_exist(page: Path) -> None:
+    lines = typed_lines(page.read_text(encoding="utf-8"), "triune")
+    assert {line: word for line in lines if (word := missing_from_cli(line))} == {}
+
+
+def test_readme_names_the_two_commands_first() -> None:
+    assert typed_lines(README, "make")[:2] == ["make demo", "make test"]
+
+
+def test_a_wrong_command_would_be_found() -> None:
+    assert missing_from_cli("triune party nwe") == "nwe"
+    assert missing_from_cli("triune party new --nmae x") == "--nmae"
+
+
+def test_the_sdk_example_is_short_and_is_python() -> None:
+    sdk = blocks()[0]
+    assert len(sdk.splitlines()) <= MAX_EXAMPLE_LINES
+    for block in blocks():
+        compile(block, "README.md", "exec")
+
+
+def test_the_engine_example_runs() -> None:
+    scope: dict[str, Any] = {}
+    body, _, last = blocks()[1].rstrip().rpartition("\n")
+    expression, _, expected = last.partition("#")
+    exec(body, scope)  # noqa: S102 - the README's own text
+    assert eval(expression, scope) == float(expected)  # noqa: S307 - the README's own text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
