@@ -1,0 +1,223 @@
+"""Schema files, reading, drafting and registrations, on real files."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpc.errors import CatalogueError, ConfigError, DataError
+from parties.demo.cohort import COHORT_FILE, SCHEMA_FILE
+from parties.management.catalogue import Column, Kind, Registration, Schema, agree
+from parties.management.datasets import DataSets, rounded_up
+from parties.management.draft import draft_schema, outward
+from parties.management.reading import read_rows
+from parties.management.schema_file import dump_schema, load_schema
+
+CANARY = "48151623"
+SCHEMA = """
+name = "visits"
+[columns.age]
+type = "integer"
+min = 0
+max = 120
+na = [999]
+[columns.price]
+type = "decimal"
+digits = 2
+min = -20000000
+max = 20000000
+[columns.dose]
+type = "real"
+min = 0
+max = 1
+out_of_range = "missing"
+[columns.grade]
+type = "category"
+levels = ["I", "II"]
+[columns.dead]
+type = "boolean"
+[columns.seen]
+type = "date"
+min = 2000-01-01
+max = 2030-01-01
+"""
+GOOD = """age,price,dose,grade,dead,seen
+70,10000000.12,0.25,I,true,2020-01-31
+999,,0.5,II,NO,NA
+33,-0.5,7,"I",1,2021-12-01
+"""
+
+
+def write(folder: Path, data: str, schema: str = SCHEMA) -> tuple[Path, Path]:
+    (folder / "visits.toml").write_text(schema)
+    (folder / "visits.csv").write_text(data)
+    return folder / "visits.toml", folder / "visits.csv"
+
+
+def test_cells_become_exact_words(tmp_path: Path) -> None:
+    schema_path, data = write(tmp_path, GOOD)
+    rows = read_rows(data, load_schema(schema_path))
+    assert rows.words["age"].tolist() == [70, 0, 33]
+    assert rows.present["age"].tolist() == [True, False, True]
+    assert rows.words["price"].tolist() == [1_000_000_012, 0, -50]
+    assert rows.present["dose"].tolist() == [True, True, False]
+    assert rows.words["grade"].tolist() == [0, 1, 0]
+    assert rows.words["dead"].tolist() == [1, 0, 1]
+    assert rows.words["seen"][0] == (date(2020, 1, 31) - date(1970, 1, 1)).days
+    assert rows.present["seen"].tolist() == [True, False, True]
+
+
+@given(st.lists(st.decimals(-(10**7), 10**7, places=2), min_size=1, max_size=30))
+def test_decimals_never_pass_through_a_float(
+    tmp_path_factory: pytest.TempPathFactory, values: list[Decimal]
+) -> None:
+    folder = tmp_path_factory.mktemp("decimals")
+    column = Column(name="x", kind=Kind.DECIMAL, digits=2, min=Decimal(-(10**7)), max=Decimal(10**7))
+    path = folder / "x.csv"
+    path.write_text("x,pad\n" + "".join(f"{value},\n" for value in values))
+    rows = read_rows(path, Schema(name="x", columns=(column,)))
+    assert rows.words["x"].tolist() == [int(value * 100) for value in values]
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        (f"{CANARY},1,0,I,true,2020-01-31", "column age: outside"),
+        (f"x{CANARY},1,0,I,true,2020-01-31", "column age: not a whole number"),
+        (f"1.5{CANARY},1,0,I,true,2020-01-31", "column age: not a whole number"),
+        (f"1,0.{CANARY},0,I,true,2020-01-31", "column price"),
+        (f"1,1,a{CANARY},I,true,2020-01-31", "column dose"),
+        ("1,1,inf,I,true,2020-01-31", "column dose"),
+        (f"1,1,0,{CANARY},true,2020-01-31", "column grade: not one of the levels"),
+        (f"1,1,0,I,{CANARY},2020-01-31", "column dead"),
+        (f"1,1,0,I,true,{CANARY}", "column seen: not a date"),
+        ("1,1,0,I,true,2020-02-31", "column seen: not a date"),
+    ],
+)
+def test_a_fault_names_line_and_column_and_never_the_value(tmp_path: Path, line: str, place: str) -> None:
+    schema_path, data = write(tmp_path, GOOD + line + "\n")
+    with pytest.raises(DataError, match="line 5") as refusal:
+        read_rows(data, load_schema(schema_path))
+    assert place in str(refusal.value)
+    assert CANARY not in str(refusal.value)
+
+
+@pytest.mark.parametrize("bad", ["age\n1,2\n", GOOD + "1,2\n", "", "age,price\n1,2\n"])
+def test_files_that_are_no_such_table_are_refused(tmp_path: Path, bad: str) -> None:
+    schema_path, data = write(tmp_path, bad)
+    with pytest.raises(DataError):
+        read_rows(data, load_schema(schema_path))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        ("min = 0\nmax = 120", "min = 5\nmax = 5", "below"),
+        ("min = 0\nmax = 120\n", "", "range"),
+        ('levels = ["I", "II"]', 'levels = ["I", "I"]', "twice"),
+        ("digits = 2", "digits = 99", "digits"),
+        ("digits = 2", "digts = 2", "digts"),
+        ("max = 20000000", "max = 2000000000000000000", "wide"),
+        ('type = "boolean"', 'type = "bool"', "kind"),
+        ('name = "visits"', "name = visits", "TOML"),
+        ("na = [999]", "na = [999]\nconfirmed = false", "confirmed"),
+    ],
+)
+def test_a_schema_that_makes_no_sense_is_refused(tmp_path: Path, old: str, new: str, word: str) -> None:
+    schema_path, _ = write(tmp_path, GOOD, SCHEMA.replace(old, new))
+    with pytest.raises((CatalogueError, ConfigError), match=word):
+        load_schema(schema_path)
+
+
+def test_the_hash_is_of_the_meaning_not_of_the_text(tmp_path: Path) -> None:
+    schema_path, _ = write(tmp_path, GOOD)
+    schema = load_schema(schema_path)
+    again = tmp_path / "again.toml"
+    again.write_text("# a comment\n" + dump_schema(schema))
+    assert dump_schema(load_schema(again)) == dump_schema(schema)
+    schema_path.write_text(SCHEMA.replace("max = 120", "max = 120.0"))
+    assert load_schema(schema_path).hash == schema.hash
+    schema_path.write_text(SCHEMA.replace("max = 120", "max = 121"))
+    assert load_schema(schema_path).hash != schema.hash
+
+
+def test_holders_that_differ_are_named(tmp_path: Path) -> None:
+    schema_path, _ = write(tmp_path, GOOD)
+    schema = load_schema(schema_path)
+    other = schema.model_copy(update={"version": 2})
+    made = [
+        Registration(dataset="visits", holder=name, rows_at_most=10, catalogue=given)
+        for name, given in (("a", schema), ("b", schema), ("c", other))
+    ]
+    assert agree(made[:2]).hash == schema.hash
+    with pytest.raises(CatalogueError, match="c differ from a"):
+        agree(made)
+    assert Registration.from_json(made[0].to_json()) == made[0]
+    for damaged in (
+        b"{}",
+        made[0].to_json()[:-1],
+        made[0].to_json().replace(b'"rows_at_most":10', b'"rows_at_most":0'),
+    ):
+        with pytest.raises(CatalogueError):
+            Registration.from_json(damaged)
+
+
+def test_registering_opening_and_forgetting(tmp_path: Path) -> None:
+    schema_path, data = write(tmp_path, GOOD)
+    sets = DataSets(tmp_path / "state", "alice")
+    assert sets.add(schema_path, data).rows_at_most == 10
+    assert [item.dataset for item in sets.list()] == ["visits"]
+    assert sets.open_rows("visits").count == 3
+    data.write_text(GOOD + "44,1,0,I,true,2020-01-31\n")
+    with pytest.raises(DataError, match="changed"):
+        sets.open_rows("visits")
+    sets.add(schema_path, data)
+    schema_path.write_text(SCHEMA.replace("max = 120", "max = 121"))
+    with pytest.raises(CatalogueError, match="another schema"):
+        sets.add(schema_path, data)
+    sets.remove("visits")
+    with pytest.raises(CatalogueError, match="none yet"):
+        sets.open_rows("visits")
+
+
+@given(st.integers(0, 10**8))
+def test_public_row_bounds_hide_the_count(rows: int) -> None:
+    bound = rounded_up(rows)
+    assert bound >= max(10, rows)
+    assert str(bound).rstrip("0") in {"1", "2", "5"}
+
+
+@given(st.decimals(0, 10**9, places=3))
+def test_drafted_bounds_are_beyond_the_extreme(value: Decimal) -> None:
+    assert outward(value) > value
+
+
+def test_a_draft_has_types_open_ranges_and_notes(tmp_path: Path) -> None:
+    _, data = write(
+        tmp_path, GOOD + "".join(f"{40 + n},2.50,0.1,II,false,2020-03-0{n}\n" for n in range(1, 8))
+    )
+    report = draft_schema(data, minimum_count=3)
+    assert "confirmed = false" in report.schema_toml
+    assert "max = 1000" in report.schema_toml
+    assert any(note.startswith("grade") and "I" in note for note in report.notes)
+    drafted = tmp_path / "draft.toml"
+    drafted.write_text(report.schema_toml)
+    with pytest.raises(CatalogueError, match="age"):
+        load_schema(drafted)
+    drafted.write_text(report.schema_toml.replace("confirmed = false", "confirmed = true"))
+    kinds = {column.name: column.kind for column in load_schema(drafted).columns}
+    assert (kinds["age"], kinds["price"], kinds["dead"], kinds["seen"]) == (
+        Kind.INTEGER, Kind.DECIMAL, Kind.CATEGORY, Kind.DATE,
+    )  # fmt: skip
+
+
+def test_the_demo_cohort_fits_its_schema() -> None:
+    rows = read_rows(COHORT_FILE, load_schema(SCHEMA_FILE))
+    assert rows.count == 686
+    assert all(np.all(mask) for mask in rows.present.values())
