@@ -1,0 +1,45 @@
+"""The command `triune`. Each command lives in `parties.commands`; this file only joins them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from parties.commands import setup
+from parties.commands.output import ReportingGroup
+
+app = typer.Typer(
+    cls=ReportingGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show Python tracebacks of errors.")] = False,
+) -> None:
+    """Joint statistics on health records that stay where they are.
+
+    \b
+    Examples:
+      triune demo                                  five hospitals on this machine, real patients
+      triune query gbsg2 --stat mean:tsize --by horTh --where 'age >= 50'
+      triune node run --config node.toml
+    """
+
+
+app.command()(setup.init)
+app.add_typer(setup.party, name="party")
+
+
+def main() -> None:
+    """Entry point of `triune` and of `python -m parties.cli`."""
+    app(prog_name="triune")
+
+
+if __name__ == "__main__":
+    main()
