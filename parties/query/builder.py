@@ -1,0 +1,71 @@
+"""From what people type to plans: `--stat mean:tsize`, `--where 'age >= 50'`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mpc.errors import PlanInvalid
+from parties.identity.consortium import Consortium
+from parties.identity.keys import Identity
+from parties.management.catalogue import Registration
+from parties.query.expressions import Expression
+from parties.query.plan import HolderPart, Plan, StatisticSpec, fresh_nonce
+from parties.query.validation import dataset_schema
+
+DEFAULT_VALIDITY_S = 86_400
+
+
+def parse_statistic(text: str) -> StatisticSpec:
+    """`count`, `mean:tsize`, `quantiles:age:5,50,95`, `histogram:age:10` or `histogram:age:0,50,100`."""
+    kind, _, rest = text.partition(":")
+    names, _, numbers = rest.partition(":")
+    columns = tuple(name.strip() for name in names.split(",") if name.strip())
+    values = tuple(_number(item) for item in numbers.split(",") if item.strip())
+    if kind == "quantiles" and not values:
+        raise PlanInvalid("quantiles needs percents.", remedy="Write quantiles:age:5,50,95")
+    if kind == "histogram" and len(values) == 1:
+        return StatisticSpec(kind=kind, columns=columns, bins=int(values[0]))
+    if kind == "histogram":
+        return StatisticSpec(kind=kind, columns=columns, edges=values)
+    if values and kind not in ("quantiles", "describe"):
+        raise PlanInvalid(f"{kind} takes no numbers.", remedy=f"Write {kind}:{names}")
+    return StatisticSpec(kind=kind, columns=columns, probabilities=values)
+
+
+def _number(text: str) -> int | str:
+    text = text.strip()
+    return int(text) if text.lstrip("+-").isdigit() else text
+
+
+def make_plan(
+    identity: Identity,
+    consortium: Consortium,
+    registrations: Sequence[Registration],
+    dataset: str,
+    statistics: Sequence[StatisticSpec],
+    *,
+    now: int,
+    where: Expression | None = None,
+    group_by: Sequence[str] = (),
+    validity_s: int = DEFAULT_VALIDITY_S,
+) -> Plan:
+    """A fresh plan over all holders of a data set, with a fresh nonce and its own recipient key."""
+    schema = dataset_schema(dataset, registrations)
+    nonce = fresh_nonce()
+    holders = sorted(
+        (item for item in registrations if item.dataset == dataset), key=lambda item: item.holder
+    )
+    return Plan(
+        consortium=consortium.id,
+        nonce=nonce,
+        created=now,
+        expires=now + validity_s,
+        analyst=identity.name,
+        recipient_key=identity.recipient_key(bytes.fromhex(nonce)).public_key().public_bytes_raw().hex(),
+        dataset=dataset,
+        schema_hash=schema.hash,
+        holders=tuple(HolderPart(name=item.holder, rows_at_most=item.rows_at_most) for item in holders),
+        where=where,
+        group_by=tuple(group_by),
+        statistics=tuple(statistics),
+    )

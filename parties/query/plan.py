@@ -1,0 +1,136 @@
+"""The plan: what an analyst asks, signed once and sent alike to every party.
+
+A plan travels as canonical JSON (RFC 8785). Its hash and signature are over those bytes; a party
+accepts only bytes that re-encode to themselves, so that one plan has one hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mpc.errors import IdentityError, PlanInvalid
+from parties.identity.consortium import Consortium
+from parties.identity.keys import Identity
+from parties.query.expressions import Expression
+
+SIGNING_CONTEXT = "triune/plan/v1"
+MAX_PLAN_BYTES = 256 << 10
+MAX_STATISTICS = 100
+MAX_HOLDERS = 1000
+NONCE_BYTES = 16
+_HEX16, _HEX32 = r"^[0-9a-f]{32}$", r"^[0-9a-f]{64}$"
+Number = int | str
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StatisticSpec(_Model):
+    """One statistic: its kind, its columns, and the parameters that the kind knows."""
+
+    kind: str = Field(max_length=32)
+    columns: tuple[str, ...] = Field(default=(), max_length=100)
+    probabilities: tuple[Number, ...] = Field(default=(), max_length=100)
+    bins: int = Field(default=0, ge=0, le=1000)
+    edges: tuple[Number, ...] = Field(default=(), max_length=1001)
+
+
+class HolderPart(_Model):
+    """A holder and the public upper bound on its rows."""
+
+    name: str = Field(max_length=32)
+    rows_at_most: int = Field(ge=1, le=10**9)
+
+
+class Plan(_Model):
+    """Everything about a query that is public. Times are Unix seconds."""
+
+    version: Literal[1] = 1
+    consortium: str = Field(pattern=_HEX32)
+    nonce: str = Field(pattern=_HEX16)
+    created: int = Field(ge=0, lt=2**53)
+    expires: int = Field(ge=0, lt=2**53)
+    analyst: str = Field(max_length=32)
+    recipient_key: str = Field(pattern=_HEX32)
+    dataset: str = Field(max_length=64)
+    schema_hash: str = Field(pattern=_HEX32)
+    holders: tuple[HolderPart, ...] = Field(min_length=1, max_length=MAX_HOLDERS)
+    where: Expression | None = None
+    group_by: tuple[str, ...] = Field(default=(), max_length=8)
+    statistics: tuple[StatisticSpec, ...] = Field(min_length=1, max_length=MAX_STATISTICS)
+    minimum_count: int = Field(default=1, ge=1, le=10**6)
+
+    def canonical(self) -> bytes:
+        """The bytes that are hashed and signed."""
+        return rfc8785.dumps(self.model_dump(mode="json"))
+
+    @property
+    def hash(self) -> bytes:
+        return hashlib.sha256(self.canonical()).digest()
+
+
+@dataclass(frozen=True)
+class SignedPlan:
+    """A plan's bytes and its analyst's Ed25519 signature over them."""
+
+    plan: bytes
+    signature: bytes
+
+    @property
+    def hash(self) -> bytes:
+        return hashlib.sha256(self.plan).digest()
+
+
+def fresh_nonce() -> str:
+    return os.urandom(NONCE_BYTES).hex()
+
+
+def sign_plan(plan: Plan, identity: Identity) -> SignedPlan:
+    data = plan.canonical()
+    return SignedPlan(data, identity.sign(SIGNING_CONTEXT, data))
+
+
+def parse_plan(data: bytes) -> Plan:
+    """Parse untrusted bytes. `PlanInvalid` unless they are the canonical form of a plan."""
+    if len(data) > MAX_PLAN_BYTES:
+        raise PlanInvalid(
+            f"A plan has more than {MAX_PLAN_BYTES} bytes.", remedy="Ask for fewer statistics at once."
+        )
+    try:
+        plan = Plan.model_validate_json(data)
+        canonical = plan.canonical()
+    except (ValidationError, ValueError, RecursionError) as error:
+        raise PlanInvalid(
+            f"A plan is not valid{_where(error)}.", remedy="Use the SDK or `triune query`."
+        ) from None
+    if canonical != data:
+        raise PlanInvalid("A plan is not in canonical form.", remedy="Encode it with RFC 8785.")
+    return plan
+
+
+def _where(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return ""
+    fault = error.errors(include_input=False, include_url=False)[0]
+    return f" at {'.'.join(map(str, fault['loc'])) or 'its top'}: {fault['msg']}"
+
+
+def open_plan(signed: SignedPlan, consortium: Consortium) -> Plan:
+    """Parse a plan and check its analyst and signature. `PlanInvalid` or `IdentityError`."""
+    plan = parse_plan(signed.plan)
+    member = next((m for m in consortium.members if m.name == plan.analyst), None)
+    if member is None or "analyst" not in member.roles:
+        raise IdentityError(
+            f"{plan.analyst!r} is no analyst of this consortium.",
+            remedy="Ask the consortium to admit the analyst, or use the right analyst.toml.",
+            culprit=plan.analyst,
+        )
+    consortium.verify(plan.analyst, SIGNING_CONTEXT, signed.plan, signed.signature)
+    return plan

@@ -1,0 +1,141 @@
+"""Plans: canonical, signed, validated against catalogue and time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mpc.errors import CatalogueError, IdentityError, PlanExpired, PlanInvalid, PolicyRefused, TriuneError
+from parties.demo.cohort import SCHEMA_FILE
+from parties.identity.consortium import Consortium, Member
+from parties.identity.keys import Identity
+from parties.law.policy import Policy, decide, demand, strictest
+from parties.management.catalogue import Registration
+from parties.management.schema_file import load_schema
+from parties.query.builder import make_plan, parse_statistic
+from parties.query.compile import compile_plan
+from parties.query.expressions import parse
+from parties.query.plan import Plan, SignedPlan, open_plan, parse_plan, sign_plan
+from parties.query.validation import validate
+
+NOW = 1_800_000_000
+NAMES = ("alice", "bob", "carol", "dora", "eve")
+IDENTITIES = {name: Identity.generate(name) for name in NAMES}
+SCHEMA = load_schema(SCHEMA_FILE)
+REGISTRATIONS = [
+    Registration(dataset="gbsg2", holder=name, rows_at_most=100 * (place + 1), catalogue=SCHEMA)
+    for place, name in enumerate(("alice", "bob", "dora"))
+]
+
+
+def member(name: str, roles: set[str], address: str = "") -> Member:
+    public = IDENTITIES[name].public()
+    return Member(name, frozenset(roles), address, public.tls_key, public.signing_key)
+
+
+CONSORTIUM = Consortium(
+    "test",
+    True,
+    (
+        member("alice", {"compute", "holder"}, "localhost:7001"),
+        member("bob", {"compute", "holder"}, "localhost:7002"),
+        member("carol", {"compute"}, "localhost:7003"),
+        member("dora", {"holder"}),
+        member("eve", {"analyst"}),
+    ),
+)
+
+
+def plan(*statistics: str, **changes: Any) -> Plan:
+    made = make_plan(
+        IDENTITIES["eve"], CONSORTIUM, REGISTRATIONS, "gbsg2",
+        [parse_statistic(text) for text in statistics or ("count",)], now=NOW,
+    )  # fmt: skip
+    return made.model_copy(update=changes)
+
+
+def test_a_signed_plan_opens_to_itself() -> None:
+    made = plan("mean:tsize", "quantiles:age:5,50,95", "histogram:age:0,50,100", where=parse("age >= 50"))
+    assert open_plan(sign_plan(made, IDENTITIES["eve"]), CONSORTIUM) == made
+    assert validate(made, CONSORTIUM, REGISTRATIONS, NOW) == SCHEMA
+    assert compile_plan(made, SCHEMA).rows_at_most == (100, 200, 300)
+
+
+def test_an_altered_or_foreign_plan_is_refused() -> None:
+    signed = sign_plan(plan(), IDENTITIES["eve"])
+    altered = signed.plan.replace(b'"minimum_count":1', b'"minimum_count":2')
+    for bad in (SignedPlan(altered, signed.signature), sign_plan(plan(), IDENTITIES["bob"])):
+        with pytest.raises(IdentityError):
+            open_plan(bad, CONSORTIUM)
+    with pytest.raises(IdentityError, match="no analyst"):
+        open_plan(sign_plan(plan(analyst="bob"), IDENTITIES["bob"]), CONSORTIUM)
+    with pytest.raises(IdentityError, match="mallory"):
+        open_plan(sign_plan(plan(analyst="mallory"), IDENTITIES["bob"]), CONSORTIUM)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: b" " + data,
+        lambda data: data.replace(b'"version":1', b'"version":2'),
+        lambda data: data.replace(b'"version":1', b'"version":1,"x":1'),
+        lambda data: data[:-1],
+        lambda data: data.replace(b'"bins":0', b'"bins":0.0'),
+        lambda _: b"[" * 100_000,
+        lambda _: b"x" * 300_000,
+    ],
+)
+def test_bytes_that_are_not_the_canonical_form_are_refused(change: Any) -> None:
+    with pytest.raises(PlanInvalid):
+        parse_plan(change(plan().canonical()))
+
+
+@pytest.mark.parametrize(
+    ("made", "error", "words"),
+    [
+        (lambda: plan(expires=NOW - 1), PlanExpired, "expired"),
+        (lambda: plan(expires=NOW + 10**8), PlanInvalid, "times"),
+        (lambda: plan(created=NOW + 10**6), PlanInvalid, "times"),
+        (lambda: plan(consortium="0" * 64), PlanInvalid, "consortium"),
+        (lambda: plan(dataset="gbsg3"), CatalogueError, "Did you mean gbsg2"),
+        (lambda: plan(schema_hash="0" * 64), PlanInvalid, "schema"),
+        (lambda: plan(holders=plan().holders[:1] * 2), PlanInvalid, "twice"),
+        (
+            lambda: plan(holders=(plan().holders[0].model_copy(update={"rows_at_most": 7}),)),
+            PlanInvalid,
+            "alice",
+        ),
+        (lambda: plan("mean:tsise"), PlanInvalid, "Did you mean tsize"),
+        (lambda: plan("mean:tgrade"), PlanInvalid, "category"),
+        (lambda: plan("mode:age"), PlanInvalid, "no statistic"),
+        (lambda: plan("mean:age,age"), PlanInvalid, "twice"),
+        (lambda: plan("mean:"), PlanInvalid, "needs"),
+        (lambda: plan("quantiles:age:200"), PlanInvalid, "percentile"),
+        (lambda: plan("histogram:age:50,40"), PlanInvalid, "edges"),
+        (lambda: plan(group_by=("age",)), PlanInvalid, "group"),
+        (lambda: plan(where=parse('tgrade == "IV"')), PlanInvalid, "levels"),
+        (lambda: plan(where=parse('tgrade > "I"')), PlanInvalid, "order"),
+        (lambda: plan(where=parse("aeg > 3")), PlanInvalid, "Did you mean age"),
+    ],
+)
+def test_a_plan_that_does_not_fit_is_refused_with_a_remedy(
+    made: Any, error: type[TriuneError], words: str
+) -> None:
+    with pytest.raises(error, match=words) as refusal:
+        validate(made(), CONSORTIUM, REGISTRATIONS, NOW)
+    assert refusal.value.remedy
+
+
+def test_extremes_need_the_holders_leave_and_the_strictest_count_wins() -> None:
+    demand(decide(frozenset({"mean"}), Policy()), "alice")
+    demand(decide(frozenset({"minimum"}), Policy(allow_extremes=True)), "alice")
+    with pytest.raises(PolicyRefused, match="no-extremes"):
+        demand(decide(frozenset({"minimum"}), Policy()), "alice")
+    assert strictest([3, 11, 5]) == 11
+
+
+def test_every_plan_has_its_own_nonce_and_recipient_key() -> None:
+    first, second = plan(), plan()
+    assert first.nonce != second.nonce
+    assert first.recipient_key != second.recipient_key
