@@ -24,6 +24,8 @@ from mpc.statistics.rows import ColumnSpec, Mask, Rows
 
 MAX_DEPTH = 16
 MAX_TEXT_CHARS = 4096
+#: Decimal exponents beyond this are no measurement.
+MAX_EXPONENT = 40
 _EPOCH = date(1970, 1, 1)
 
 Op = Literal["<", "<=", ">", ">=", "==", "!="]
@@ -291,12 +293,19 @@ def word_of(spec: ColumnSpec, literal: str, dates: frozenset[str] = frozenset())
     try:
         if spec.name in dates:
             return Fraction((date.fromisoformat(literal) - _EPOCH).days)
-        return Fraction(Decimal(literal)) * spec.scale.factor
+        return _exact(Decimal(literal)) * spec.scale.factor
     except (InvalidOperation, ValueError, OverflowError):
         raise PlanInvalid(
             f"{spec.name} is compared with a text that is no {'date' if spec.name in dates else 'number'}.",
             remedy='Write a number such as 50, or a date such as "2026-01-31".',
         ) from None
+
+
+def _exact(value: Decimal) -> Fraction:
+    """As a fraction; a number such as 1e999999999 would fill the memory."""
+    if not value.is_finite() or not -MAX_EXPONENT <= value.adjusted() <= MAX_EXPONENT:
+        raise ValueError("out of range")
+    return Fraction(value)
 
 
 _COMPARE: Mapping[Op, Callable[[np.ndarray, int], Mask]] = {
