@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
 
 from mpc.errors import PlanInvalid
 from parties.identity.consortium import Consortium
@@ -23,13 +26,18 @@ def parse_statistic(text: str) -> StatisticSpec:
     values = tuple(_number(item) for item in numbers.split(",") if item.strip())
     if kind == "quantiles" and not values:
         raise PlanInvalid("quantiles needs percents.", remedy="Write quantiles:age:5,50,95")
-    if kind == "histogram" and len(values) == 1:
-        return StatisticSpec(kind=kind, columns=columns, bins=int(values[0]))
-    if kind == "histogram":
-        return StatisticSpec(kind=kind, columns=columns, edges=values)
-    if values and kind not in ("quantiles", "describe"):
+    if values and kind not in ("quantiles", "describe", "histogram"):
         raise PlanInvalid(f"{kind} takes no numbers.", remedy=f"Write {kind}:{names}")
-    return StatisticSpec(kind=kind, columns=columns, probabilities=values)
+    given: dict[str, Any] = {"probabilities": values}
+    if kind == "histogram":
+        given = {"bins": values[0]} if len(values) == 1 else {"edges": values}
+    try:
+        return StatisticSpec(kind=kind, columns=columns, **given)
+    except ValidationError:
+        raise PlanInvalid(
+            f"The statistic {kind} has a name or a number that it cannot take.",
+            remedy="Write plain numbers, such as quantiles:age:5,50,95 or histogram:age:10",
+        ) from None
 
 
 def _number(text: str) -> int | str:

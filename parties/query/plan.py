@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -25,7 +25,11 @@ MAX_STATISTICS = 100
 MAX_HOLDERS = 1000
 NONCE_BYTES = 16
 _HEX16, _HEX32 = r"^[0-9a-f]{32}$", r"^[0-9a-f]{64}$"
-Number = int | str
+#: A number as an integer or a plain decimal text: no exponents, which could ask for endless digits.
+Number = (
+    Annotated[int, Field(ge=-(2**53) + 1, lt=2**53)]
+    | Annotated[str, Field(pattern=r"^-?\d{1,18}(\.\d{1,12})?$")]
+)
 
 
 class _Model(BaseModel):

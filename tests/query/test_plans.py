@@ -82,6 +82,7 @@ def test_an_altered_or_foreign_plan_is_refused() -> None:
         lambda data: data.replace(b'"version":1', b'"version":1,"x":1'),
         lambda data: data[:-1],
         lambda data: data.replace(b'"bins":0', b'"bins":0.0'),
+        lambda data: data.replace(b'"edges":[]', b'"edges":["1e999999999"]'),
         lambda _: b"[" * 100_000,
         lambda _: b"x" * 300_000,
     ],
@@ -133,6 +134,12 @@ def test_extremes_need_the_holders_leave_and_the_strictest_count_wins() -> None:
     with pytest.raises(PolicyRefused, match="no-extremes"):
         demand(decide(frozenset({"minimum"}), Policy()), "alice")
     assert strictest([3, 11, 5]) == 11
+
+
+@pytest.mark.parametrize("text", ["quantiles:age:1e999999999", "histogram:age:0,1e999999999"])
+def test_numbers_with_exponents_are_refused(text: str) -> None:
+    with pytest.raises(PlanInvalid):
+        parse_statistic(text)
 
 
 def test_every_plan_has_its_own_nonce_and_recipient_key() -> None:
