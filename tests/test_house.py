@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from importlinter.cli import lint_imports
 
+from parties.wire.generate import stale
+
 ROOT = Path(__file__).resolve().parents[1]
 
 TOP_LEVEL = {
@@ -102,6 +104,10 @@ def test_imports_point_down(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     monkeypatch.chdir(ROOT)
     status = lint_imports(config_filename="pyproject.toml", no_cache=True, no_logo=True)
     assert status == 0, capsys.readouterr().out
+
+
+def test_generated_code_is_current() -> None:
+    assert stale() == [], "run `make protos`"
 
 
 def _pins(text: str) -> dict[str, str]:
