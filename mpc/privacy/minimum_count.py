@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mpc.encoding import INTEGER
+from mpc.errors import RangeError
 from mpc.tensor import SecretTensor, concat
 
 RULE = "minimum-count"
@@ -24,8 +25,10 @@ def passes(counts: SecretTensor, minimum: int, structural: Sequence[bool]) -> Se
     """0/1 flags `[m]` of `counts` `[holders, m]`.
 
     Where `structural[j]` is true a pooled count of 0 passes too: the schema says that the cell is empty
-    by nature. `minimum` is at least 1.
+    by nature. Raises `RangeError` for a minimum below 1, under which an empty cell would pass.
     """
+    if minimum < 1:
+        raise RangeError("The minimum count is below 1.", remedy="Use at least 1.")
     pooled = counts.sum(0)
     others = pooled.reshape(1, -1).broadcast_to(counts.shape) - counts
     flags = all_of(others >= minimum)

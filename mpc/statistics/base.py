@@ -23,7 +23,8 @@ Value = float | int | None
 class Quantity:
     """An integer that holders sum: its public bound for one row, and the count that governs it.
 
-    A quantity without a governor is a count and governs itself.
+    A quantity without a governor is a count and governs itself. `structural_zero`: it counts a whole cell,
+    so a 0 may open where every grouping column declares its zeros structural.
     """
 
     name: str

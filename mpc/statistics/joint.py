@@ -17,12 +17,13 @@ import numpy as np
 import torch
 
 from mpc.encoding import INTEGER, LIMB_BITS, Words, from_limbs, limbs_for, to_limbs
-from mpc.errors import PlanInvalid
+from mpc.errors import PlanInvalid, ProtocolAbort, RangeError
 from mpc.kernels.reference import WORD_BITS, words_for
-from mpc.privacy import minimum_count
+from mpc.privacy.minimum_count import passes
 from mpc.session import Session
 from mpc.statistics.base import Quantity, Statistic, StatisticOutcome, StatisticRequest, Target
 from mpc.statistics.quantiles import Selection, bit_planes, columns_of, pack
+from mpc.statistics.requests import check_groups, check_quantities, expand_requests
 from mpc.statistics.rows import ColumnSpec, Mask, Rows
 from mpc.statistics.table import KINDS
 from mpc.tensor import SecretBits, SecretTensor, concat
@@ -61,26 +62,6 @@ class _Sum:
         return limbs_for(self.bound)
 
 
-def expand_requests(requests: Sequence[StatisticRequest]) -> list[StatisticRequest]:
-    """One request a statistic object: kinds that work column by column are split."""
-    expanded: list[StatisticRequest] = []
-    for request in requests:
-        kind = KINDS.get(request.kind)
-        if kind is None:
-            raise PlanInvalid(
-                f"There is no statistic {request.kind!r}.", remedy=f"Choose from {', '.join(KINDS)}."
-            )
-        if len(request.columns) < kind.least_columns:
-            raise PlanInvalid(f"{request.kind} needs {kind.least_columns} column(s).", remedy="Name them.")
-        if kind.each:
-            expanded += [
-                StatisticRequest(request.kind, (name,), request.parameters) for name in request.columns
-            ]
-        else:
-            expanded.append(request)
-    return expanded
-
-
 class JointQuery:
     """Statistics by public groups over rows that `len(rows_at_most)` holders keep.
 
@@ -98,26 +79,19 @@ class JointQuery:
         self.columns = dict(columns)
         self.group_by = tuple(group_by)
         self.rows_at_most = tuple(rows_at_most)
-        self.requests = tuple(self._governed(request) for request in expand_requests(statistics))
-        groups = itertools.product(
-            *([(name, level) for level in columns[name].levels] for name in self.group_by)
+        if not self.rows_at_most or min(self.rows_at_most) < 1:
+            raise PlanInvalid("A joint query needs holders with at least one row each.", remedy="Name them.")
+        self.requests = tuple(expand_requests(statistics, columns))
+        check_groups(self.group_by, columns, len(self.requests))
+        built = [KINDS[request.kind].build(request, self.columns) for request in self.requests]
+        groups = list(
+            itertools.product(*([(name, level) for level in columns[name].levels] for name in self.group_by))
         )
-        self.cells = tuple(
-            _Cell(group, KINDS[request.kind].build(request, self.columns))
-            for group in groups
-            for request in self.requests
-        )
+        opened = sum(len(item.quantities()) + len(item.targets()) for item in built)
+        check_quantities(opened * len(groups))
+        self.cells = tuple(_Cell(group, statistic) for group in groups for statistic in built)
         if self.targets:
             self.selection.check()
-
-    def _governed(self, request: StatisticRequest) -> StatisticRequest:
-        """Counts of cells whose every grouping column allows it may open as 0."""
-        structural = bool(self.group_by) and all(self.columns[name].structural_zero for name in self.group_by)
-        if request.kind != "count" or not structural:
-            return request
-        return StatisticRequest(
-            request.kind, request.columns, {**request.parameters, "structural_zero": True}
-        )
 
     # --- layout, from public facts only ---------------------------------------------------------
 
@@ -134,6 +108,12 @@ class JointQuery:
             for quantity in cell.statistic.quantities()
             if quantity.is_count
         )
+
+    @cached_property
+    def _structural(self) -> tuple[bool, ...]:
+        """Which counts may open as 0: those of whole cells whose every grouping column declares it."""
+        declared = bool(self.group_by) and all(self.columns[name].structural_zero for name in self.group_by)
+        return tuple(declared and quantity.structural_zero for _, quantity in self.counts)
 
     @cached_property
     def _count_index(self) -> dict[tuple[int, str], int]:
@@ -221,7 +201,11 @@ class JointQuery:
     # --- at the holder --------------------------------------------------------------------------
 
     def at_holder(self, rows: Rows, holder: int) -> dict[str, Words]:
-        """The words of each block for this holder's own selected rows."""
+        """The words of each block for this holder's own selected rows.
+
+        Raises `RangeError` if the rows do not fit what the plan says of them in public.
+        """
+        self._check_rows(rows, holder)
         values = self._summaries(rows)
         blocks = {"counts": np.array([values[cell][q.name] for cell, q in self.counts], dtype=np.int64)}
         if self.sums:
@@ -236,6 +220,19 @@ class JointQuery:
             blocks["planes"] = np.concatenate(planes).reshape(-1)
             blocks["active"] = self._active(rows, length).reshape(-1)
         return blocks
+
+    def _check_rows(self, rows: Rows, holder: int) -> None:
+        if rows.count > self.rows_at_most[holder]:
+            raise RangeError(
+                f"Holder {holder} has more rows than the plan's {self.rows_at_most[holder]}.",
+                remedy="Register the data set again, and send the query again.",
+            )
+        for name in {name for request in self.requests for name in request.columns}:
+            column, words = self.columns[name], rows.words[name][rows.present[name]]
+            if words.size and not column.lo <= int(words.min()) <= int(words.max()) <= column.hi:
+                raise RangeError(
+                    f"Column {name} leaves its public range.", remedy="Register the data set again."
+                )
 
     def _summaries(self, rows: Rows) -> list[dict[str, int]]:
         summaries = []
@@ -261,7 +258,11 @@ class JointQuery:
     # --- on shares ------------------------------------------------------------------------------
 
     def on_shares(
-        self, session: Session, inputs: Sequence[Mapping[str, Any]], minimum: int, allow_extremes: bool
+        self,
+        session: Session,
+        inputs: Sequence[Mapping[str, Any]],
+        minimum_count: int,
+        allow_extremes: bool,
     ) -> SecretTensor:
         """The gated output vector `[output_elements]`: flags, and flag times value.
 
@@ -269,21 +270,17 @@ class JointQuery:
         facts only. Rounds: about 12, and about 12 a bit of the widest column with percentiles.
         """
         counts = self._stacked(session, inputs, "counts", max(self.rows_at_most))
-        structural = [quantity.structural_zero for _, quantity in self.counts]
-        flags = minimum_count.passes(counts, minimum, structural)
+        flags = passes(counts, minimum_count, self._structural)
         pooled = SecretTensor(session.protocol, counts.sum(0).share, INTEGER, self.total_rows)
-        outputs, wide, governors = [flags], [pooled], list(range(len(self.counts)))
+        wide, governors, percentiles = [pooled], list(range(len(self.counts))), []
         if self.sums:
             wide.append(self._stacked(session, inputs, "sums", 1 << LIMB_BITS).sum(0))
             governors += [item.governor for item in self.sums for _ in range(item.limbs)]
         if self.targets:
-            passed, values = self._percentiles(session, inputs, pooled, minimum, allow_extremes)
+            passed, values = self._percentiles(session, inputs, pooled, minimum_count, allow_extremes)
             passed = passed * flags[self.selection.count_of]
-            outputs.append(flags[governors] * concat(wide))
-            outputs += [passed, passed * values]
-        else:
-            outputs.append(flags[governors] * concat(wide))
-        return concat(outputs)
+            percentiles = [passed, passed * values]
+        return concat([flags, flags[governors] * concat(wide), *percentiles])
 
     def _stacked(
         self, session: Session, inputs: Sequence[Mapping[str, Any]], block: str, bound: int
@@ -317,7 +314,15 @@ class JointQuery:
     # --- at the recipient -----------------------------------------------------------------------
 
     def at_recipient(self, words: Words) -> tuple[StatisticOutcome, ...]:
-        """The outcomes from the opened output vector; exact integers until the last float division."""
+        """The outcomes from the opened output vector; exact integers until the last float division.
+
+        Raises `ProtocolAbort` for a vector of another length than `output_elements`.
+        """
+        if words.shape != (self.output_elements,):
+            raise ProtocolAbort(
+                f"An opened result has not the {self.output_elements} words that the plan gives it.",
+                remedy="Ask again; if it stays so, the parties run other versions.",
+            )
         count, limbs = len(self.counts), sum(item.limbs for item in self.sums)
         cuts = np.cumsum([count, count, limbs, len(self.targets)])
         flags, counts, sums, target_flags, target_values = np.split(words, cuts)

@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from mpc.encoding import Words
+from mpc.errors import PlanInvalid
 from mpc.statistics.base import Opened, Quantity, Statistic, StatisticRequest, Value
 from mpc.statistics.rows import ColumnSpec, Mask, Rows
 
@@ -45,10 +46,14 @@ class Count(Statistic):
     columns = ()
 
     def __init__(self, request: StatisticRequest, columns: dict[str, ColumnSpec]) -> None:
-        self.structural = bool(request.parameters.get("structural_zero", False))
+        if request.columns:
+            raise PlanInvalid(
+                "count takes no column; it counts the selected rows.",
+                remedy="The number of present values comes with every mean, as n.",
+            )
 
     def quantities(self) -> tuple[Quantity, ...]:
-        return (Quantity(N, structural_zero=self.structural),)
+        return (Quantity(N, structural_zero=True),)
 
     def summarise(self, rows: Rows, mask: Mask) -> list[int]:
         return [int(mask.sum())]

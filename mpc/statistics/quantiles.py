@@ -25,15 +25,20 @@ from mpc.errors import PlanInvalid, RangeError
 from mpc.session import Session
 from mpc.statistics.base import Opened, Quantity, Statistic, StatisticRequest, Target, Value
 from mpc.statistics.moments import MISSING, N
+from mpc.statistics.parameters import exact_number
 from mpc.statistics.rows import ColumnSpec, Mask, Rows
 from mpc.tensor import SecretBits, SecretTensor, concat, stack
 
 MAX_DENOMINATOR = 100
+#: Rows times order statistics of one batch, in bits: packed candidates of 512 MiB a party.
+MAX_BATCH_BITS = 1 << 32
+#: Bits counted at once: a bit takes about 100 bytes a party while it becomes a word.
+COUNT_BITS = 1 << 22
 
 
 def fraction_of(percent: object) -> Fraction:
     """A percentile 0..100 as a fraction of 1; its denominator stays small enough for the ring."""
-    fraction = Fraction(str(percent)) / 100
+    fraction = exact_number(percent, "A percentile") / 100
     if not 0 <= fraction <= 1 or fraction.denominator > MAX_DENOMINATOR:
         raise PlanInvalid(
             f"{percent} is not a percentile that can be computed exactly.",
@@ -54,8 +59,10 @@ class Quantiles(Statistic):
         self.kind = request.kind
         self.columns = request.columns
         self.column = columns[request.columns[0]]
-        fixed = {"median": (50,), "minimum": (0,), "maximum": (100,)}
-        self.percents = tuple(fixed.get(request.kind) or request.parameters["probabilities"])
+        fixed: dict[str, tuple[object, ...]] = {"median": (50,), "minimum": (0,), "maximum": (100,)}
+        self.percents = fixed.get(request.kind) or tuple(request.parameters.get("probabilities", ()))
+        if not self.percents:
+            raise PlanInvalid("quantiles names no percentile.", remedy="Name some, such as 25, 50 and 75.")
 
     def quantities(self) -> tuple[Quantity, ...]:
         return (Quantity(N), Quantity(MISSING))
@@ -95,7 +102,12 @@ class Selection:
     rows: int  # public upper bound on rows
 
     def check(self) -> None:
-        """`RangeError` if the exact arithmetic of this batch would not fit the ring."""
+        """`RangeError` if the batch is too large, or its exact arithmetic would not fit the ring."""
+        if 2 * len(self.targets) * self.rows > MAX_BATCH_BITS:
+            raise RangeError(
+                f"{len(self.targets)} percentiles of {self.rows} rows are too many at once.",
+                remedy="Ask for fewer percentiles, columns or groups.",
+            )
         top = max(goal.fraction.denominator for goal in self.targets)
         if self._shift(top) + self.rows.bit_length() >= 61 or 3 * top << self.bits >= MAX_MAGNITUDE:
             raise RangeError(
@@ -127,7 +139,7 @@ class Selection:
         both = self._select(session, planes, active, concat([rank, rank + den]), np.concatenate([den, den]))
         size = len(self.targets)
         low, high = both[:size], both[size:]
-        index, rest = self._divide(rank, den)
+        index, rest = self._divide(n - 1, num, den)
         value = low * den + (high - low) * rest
         return self._records_on_each_side(index, n, minimum, extremes), value
 
@@ -141,7 +153,7 @@ class Selection:
         for bit in range(self.bits):
             ones = planes[columns, bit]
             zeros = live & ~ones
-            count = _tight(zeros.count(), self.rows)
+            count = _tight(_count(zeros), self.rows)
             keep = rank.reshape(-1, 1).less_bits(((below + count) * den).reshape(-1, 1))
             branches: list[Any] = session.gather(
                 partial(_narrow, live, zeros, keep), partial(_weighted, keep, count)
@@ -151,13 +163,20 @@ class Selection:
             value = value * 2 + (1 - kept)
         return _tight(value, 1 << self.bits)
 
-    def _divide(self, rank: SecretTensor, den: np.ndarray) -> tuple[SecretTensor, SecretTensor]:
-        """floor(rank / den) and the rest, exactly: a public reciprocal, one truncation, one correction."""
+    def _divide(
+        self, last: SecretTensor, num: np.ndarray, den: np.ndarray
+    ) -> tuple[SecretTensor, SecretTensor]:
+        """floor(last * num / den) and the rest, exactly: a public reciprocal, one truncation, one correction.
+
+        The reciprocal is above 2^shift / den by less than 1 and last * num * den below 2^shift, so the
+        product's floor is the quotient; truncation may give the ceiling, which the sign of the rest tells.
+        """
         shift = self._shift(int(den.max()))
         reciprocal = (1 << shift) // den.astype(object) + 1
-        wide = rank * reciprocal.astype(np.int64)
+        # num <= den: one factor num * reciprocal keeps the bound at rows * 2^shift whatever den
+        wide = last * (num * reciprocal).astype(np.int64)
         guess = SecretTensor(wide.protocol, wide.protocol.truncate(wide.share, shift), INTEGER, self.rows + 2)
-        rest = _tight(rank - guess * den, 2 * int(den.max()))
+        rest = _tight(last * num - guess * den, 2 * int(den.max()))
         over = rest < 0
         return guess - over, _tight(rest + over * den, int(den.max()))
 
@@ -170,6 +189,12 @@ class Selection:
         extreme = np.array([int(goal.extreme) for goal in self.targets])
         allowed = extreme * int(extremes)
         return _tight(inner * (1 - extreme) + allowed, 1)
+
+
+def _count(bits: SecretBits) -> SecretTensor:
+    """Ones along the last axis of `[m, rows]`, `COUNT_BITS` at a time to bound the memory."""
+    step = max(1, COUNT_BITS // bits.length)
+    return concat([bits[start : start + step].count() for start in range(0, bits.shape[0], step)])
 
 
 def _narrow(live: SecretBits, zeros: SecretBits, keep: SecretBits) -> SecretBits:
@@ -192,8 +217,8 @@ def bit_planes(column: ColumnSpec, rows: Rows, bits: int, length: int) -> np.nda
     """A holder's `[bits, length/64]` packed planes of word - lo, highest bit first, padded with zeros."""
     words = np.zeros(length, dtype=np.int64)
     words[: rows.count] = np.where(rows.present[column.name], rows.words[column.name] - column.lo, 0)
-    places = np.arange(bits - 1, -1, -1)[:, None]
-    return pack((words[None, :] >> places) & 1)
+    # plane by plane: all planes unpacked would take 8 bytes a bit
+    return np.stack([pack((words >> place) & 1) for place in range(bits - 1, -1, -1)])
 
 
 def pack(bits: np.ndarray) -> np.ndarray:

@@ -13,6 +13,9 @@ from mpc.encoding import INTEGER, Scale, Words
 
 Mask = npt.NDArray[np.bool_]
 
+#: Words stay below 2**52 in magnitude, so that a holder's sums and products are exact in int64 halves.
+MAX_WORD_BITS = 52
+
 
 @dataclass(frozen=True)
 class ColumnSpec:

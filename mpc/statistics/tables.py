@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 
+from mpc.encoding import Words
 from mpc.errors import PlanInvalid
 from mpc.statistics.base import Opened, Quantity, Statistic, StatisticRequest, Value
+from mpc.statistics.parameters import exact_number
 from mpc.statistics.rows import ColumnSpec, Mask, Rows
 
 DEFAULT_BINS = 10
@@ -18,8 +21,13 @@ MAX_BINS = 1000
 def bin_edges(request: StatisticRequest, column: ColumnSpec) -> tuple[Fraction, ...]:
     """Public edges: those the plan names, or equal bins over the column's public range."""
     if "edges" in request.parameters:
-        return tuple(Fraction(str(edge)) for edge in request.parameters["edges"])
-    bins = int(request.parameters.get("bins", DEFAULT_BINS))
+        what = f"An edge of the histogram of {column.name}"
+        return tuple(exact_number(edge, what) for edge in request.parameters["edges"])
+    bins = request.parameters.get("bins", DEFAULT_BINS)
+    if not isinstance(bins, int) or not 1 <= bins <= MAX_BINS:
+        raise PlanInvalid(
+            f"The histogram of {column.name} needs 1 to {MAX_BINS} bins.", remedy="Give a whole number."
+        )
     low, high = (Fraction(word, column.scale.factor) for word in (column.lo, column.hi))
     return tuple(low + (high - low) * Fraction(step, bins) for step in range(bins + 1))
 
@@ -44,14 +52,21 @@ class Histogram(Statistic):
 
     def summarise(self, rows: Rows, mask: Mask) -> list[int]:
         words = rows.words[self.column.name][mask & rows.present[self.column.name]]
-        # word >= edge * factor in integers: compare with the ceiling of the exact edge
-        limits = np.array(
-            [-((-edge * self.column.scale.factor) // 1) for edge in self.edges[:-1]], dtype=np.int64
-        )
-        last = int(self.edges[-1] * self.column.scale.factor // 1)
+        limits, last = self._limits()
         inside = words[(words >= limits[0]) & (words <= last)]
         places = np.searchsorted(limits, inside, side="right") - 1
         return [int(count) for count in np.bincount(places, minlength=len(limits))]
+
+    def _limits(self) -> tuple[Words, int]:
+        """The least word of each bin and the greatest of the last one.
+
+        word >= edge * factor in integers is word >= its ceiling. Edges beyond the column's range move to just
+        outside it, which no word can tell.
+        """
+        low, high, factor = self.column.lo, self.column.hi, self.column.scale.factor
+        least = [min(max(math.ceil(edge * factor), low), high + 1) for edge in self.edges[:-1]]
+        last = min(max(math.floor(self.edges[-1] * factor), low - 1), high)
+        return np.array(least, dtype=np.int64), last
 
     def finish(self, opened: Opened) -> dict[str, Value]:
         return {
