@@ -1,0 +1,102 @@
+from parties.wire import common_pb2 as _common_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class JobState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    JOB_STATE_UNSPECIFIED: _ClassVar[JobState]
+    SUBMITTED: _ClassVar[JobState]
+    VALIDATED: _ClassVar[JobState]
+    APPROVED: _ClassVar[JobState]
+    RUNNING: _ClassVar[JobState]
+    RELEASED: _ClassVar[JobState]
+    REFUSED: _ClassVar[JobState]
+    FAILED: _ClassVar[JobState]
+    CANCELLED: _ClassVar[JobState]
+JOB_STATE_UNSPECIFIED: JobState
+SUBMITTED: JobState
+VALIDATED: JobState
+APPROVED: JobState
+RUNNING: JobState
+RELEASED: JobState
+REFUSED: JobState
+FAILED: JobState
+CANCELLED: JobState
+
+class DescribeRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Catalogue(_message.Message):
+    __slots__ = ("registrations",)
+    REGISTRATIONS_FIELD_NUMBER: _ClassVar[int]
+    registrations: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, registrations: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class SubmitRequest(_message.Message):
+    __slots__ = ("plan", "relay")
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    RELAY_FIELD_NUMBER: _ClassVar[int]
+    plan: _common_pb2.SignedPlan
+    relay: bool
+    def __init__(self, plan: _Optional[_Union[_common_pb2.SignedPlan, _Mapping]] = ..., relay: _Optional[bool] = ...) -> None: ...
+
+class ListRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class JobList(_message.Message):
+    __slots__ = ("jobs",)
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    jobs: _containers.RepeatedCompositeFieldContainer[JobStatus]
+    def __init__(self, jobs: _Optional[_Iterable[_Union[JobStatus, _Mapping]]] = ...) -> None: ...
+
+class JobRef(_message.Message):
+    __slots__ = ("plan_hash",)
+    PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
+    plan_hash: bytes
+    def __init__(self, plan_hash: _Optional[bytes] = ...) -> None: ...
+
+class JobStatus(_message.Message):
+    __slots__ = ("plan_hash", "state", "error", "session", "plan", "created", "cost")
+    PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    CREATED_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    plan_hash: bytes
+    state: JobState
+    error: _common_pb2.Status
+    session: bytes
+    plan: _common_pb2.SignedPlan
+    created: float
+    cost: Cost
+    def __init__(self, plan_hash: _Optional[bytes] = ..., state: _Optional[_Union[JobState, str]] = ..., error: _Optional[_Union[_common_pb2.Status, _Mapping]] = ..., session: _Optional[bytes] = ..., plan: _Optional[_Union[_common_pb2.SignedPlan, _Mapping]] = ..., created: _Optional[float] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ...) -> None: ...
+
+class Cost(_message.Message):
+    __slots__ = ("seconds", "rounds", "bytes_sent", "bytes_received")
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    ROUNDS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_SENT_FIELD_NUMBER: _ClassVar[int]
+    BYTES_RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    seconds: float
+    rounds: int
+    bytes_sent: int
+    bytes_received: int
+    def __init__(self, seconds: _Optional[float] = ..., rounds: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., bytes_received: _Optional[int] = ...) -> None: ...
+
+class SealedShare(_message.Message):
+    __slots__ = ("session", "sealed")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    SEALED_FIELD_NUMBER: _ClassVar[int]
+    session: bytes
+    sealed: bytes
+    def __init__(self, session: _Optional[bytes] = ..., sealed: _Optional[bytes] = ...) -> None: ...
