@@ -76,9 +76,11 @@ class Verdict(_message.Message):
     def __init__(self, plan_hash: _Optional[bytes] = ..., session: _Optional[bytes] = ..., party: _Optional[str] = ..., decision: _Optional[str] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Abort(_message.Message):
-    __slots__ = ("plan_hash", "status")
+    __slots__ = ("plan_hash", "status", "session")
     PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
     plan_hash: bytes
     status: Status
-    def __init__(self, plan_hash: _Optional[bytes] = ..., status: _Optional[_Union[Status, _Mapping]] = ...) -> None: ...
+    session: bytes
+    def __init__(self, plan_hash: _Optional[bytes] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., session: _Optional[bytes] = ...) -> None: ...

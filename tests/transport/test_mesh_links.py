@@ -1,0 +1,197 @@
+"""Links between three compute parties: real gRPC, real mutual TLS, on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpc.channel import Tag
+from mpc.errors import PeerSilent, PeerVanished, ProtocolAbort, TagMismatch
+from mpc.randomness import FreshKeys, PairKeys
+from mpc.session import Session
+from parties.identity import tls
+from parties.identity.consortium import Consortium, Member
+from parties.identity.keys import Identity
+from parties.node.transport.channel import GrpcChannel
+from parties.node.transport.framing import CHUNK_BYTES, Assembler, split
+from parties.node.transport.mesh import Mesh, MeshEvents
+from parties.node.transport.outbox import Outbox
+from parties.wire.common_pb2 import Offer
+from parties.wire.mesh_pb2 import Data, MeshFrame
+
+NAMES = ("ada", "bert", "cleo")
+SESSION = bytes(range(32))
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def until(done: Callable[[], Any], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, "nothing happened"
+        time.sleep(0.01)
+
+
+@dataclass
+class Peer:
+    identity: Identity
+    consortium: Consortium
+    timeout_s: float = 20.0
+    offers: list[tuple[str, Offer]] = field(default_factory=list)
+    mesh: Mesh = field(init=False)
+    server: grpc.Server = field(init=False)
+
+    def start(self) -> None:
+        ignore: Callable[..., None] = lambda *_: None  # noqa: E731
+        events = MeshEvents(lambda *a: self.offers.append(a), ignore, ignore, ignore, ignore)
+        self.mesh = Mesh(self.identity, self.consortium, events, self.timeout_s)
+        self.server = grpc.server(futures.ThreadPoolExecutor(8), options=tls.SERVER_OPTIONS)
+        self.mesh.register(self.server)
+        address = self.consortium.member(self.identity.name).address
+        tls.bind(self.server, address, tls.server_credentials(self.identity, self.consortium))
+        self.server.start()
+        self.mesh.start()
+
+    def stop(self) -> None:
+        self.mesh.stop()
+        self.server.stop(0).wait(5)
+
+
+@pytest.fixture
+def peers() -> Iterator[list[Peer]]:
+    identities = [Identity.generate(name) for name in NAMES]
+    members = []
+    for identity in identities:
+        public, address = identity.public(), f"127.0.0.1:{free_port()}"
+        members.append(
+            Member(identity.name, frozenset({"compute"}), address, public.tls_key, public.signing_key)
+        )
+    made = [Peer(identity, Consortium("test", True, tuple(members))) for identity in identities]
+    for peer in made:
+        peer.start()
+    until(lambda: all(len(peer.mesh.linked()) == 2 for peer in made))
+    yield made
+    for peer in made:
+        peer.stop()
+
+
+def channels(peers: list[Peer], session: bytes = SESSION) -> list[GrpcChannel]:
+    return [peer.mesh.open(session) for peer in peers]
+
+
+@pytest.mark.parametrize("words", [0, 1, CHUNK_BYTES // 8, 5 * CHUNK_BYTES // 16 + 3])
+def test_messages_of_all_sizes_arrive_in_both_directions(peers: list[Peer], words: int) -> None:
+    first, second, _ = channels(peers)
+    data, tag = np.random.default_rng(1).integers(0, 2**62, words).tobytes(), Tag((1, 0), 3, "mul", words, 1)
+    first.send(1, tag, data)
+    second.send(0, tag, data)
+    assert bytes(second.recv(0, tag)[1]) == bytes(first.recv(1, tag)[1]) == data
+    assert first.digests()["bert"][0] == second.digests()["ada"][1]
+
+
+def test_a_whole_computation_runs_over_the_links(peers: list[Peer]) -> None:
+    keys, results = FreshKeys().keys(3), {}
+
+    def run(party: int, channel: GrpcChannel) -> None:
+        session = Session(channel, PairKeys(keys[party]))
+        x = session.input(np.arange(-50, 50), owner=0, bound=50)
+        results[party] = session.protocol.reveal((x < 7).sum().share).item()
+
+    threads = [threading.Thread(target=run, args=item) for item in enumerate(channels(peers))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert results == {0: 57, 1: 57, 2: 57}
+
+
+def test_what_comes_before_its_session_is_open_is_kept(peers: list[Peer]) -> None:
+    tag = Tag((), 0, "mul", 1, 1)
+    peers[0].mesh.open(SESSION).send(1, tag, b"12345678")
+    peers[0].mesh.open(bytes(32)).send(1, tag, b"abcdefgh")
+    time.sleep(0.1)
+    assert bytes(peers[1].mesh.open(SESSION).recv(0, tag)[1]) == b"12345678"
+    assert bytes(peers[1].mesh.open(bytes(32)).recv(0, tag)[1]) == b"abcdefgh"
+
+
+def test_programs_that_diverge_abort(peers: list[Peer]) -> None:
+    first, second, _ = channels(peers)
+    first.send(1, Tag((), 0, "mul", 1, 1), b"12345678")
+    with pytest.raises(TagMismatch, match="ada"):
+        second.recv(0, Tag((), 0, "dot", 1))
+
+
+def test_a_party_that_vanishes_is_named_and_the_links_come_back(peers: list[Peer]) -> None:
+    first, second, _ = channels(peers)
+    peers[2].stop()
+    for channel in (first, second):
+        with pytest.raises(PeerVanished) as lost:
+            channel.recv(2, Tag((), 0, "mul", 1))
+        assert lost.value.culprit == "cleo"
+    peers[2].start()
+    until(lambda: all(len(peer.mesh.linked()) == 2 for peer in peers))
+    again = channels(peers, b"\1" * 32)
+    again[2].send(0, Tag((), 0, "mul", 1, 1), b"12345678")
+    assert bytes(again[0].recv(2, Tag((), 0, "mul", 1))[1]) == b"12345678"
+
+
+def test_a_silent_party_hits_the_deadline(peers: list[Peer]) -> None:
+    channel = GrpcChannel(0, NAMES, SESSION, lambda *_: None, timeout_s=0.05)
+    with pytest.raises(PeerSilent, match="bert"):
+        channel.recv(1, Tag((), 0, "mul", 1))
+
+
+def test_control_frames_reach_every_peer(peers: list[Peer]) -> None:
+    peers[1].mesh.tell(MeshFrame(offer=Offer(party="bert", attempt=1)))
+    until(lambda: peers[0].offers and peers[2].offers)
+    assert peers[0].offers[0][0] == peers[2].offers[0][0] == "bert"
+
+
+def test_an_outbox_is_bounded() -> None:
+    outbox = Outbox("bert", timeout_s=0.05, limit=100)
+    outbox.put(MeshFrame(data=Data(payload=bytes(200))))
+    with pytest.raises(PeerSilent):
+        outbox.put(MeshFrame(data=Data(payload=bytes(10))))
+    outbox.close()
+    with pytest.raises(PeerVanished):
+        outbox.put(MeshFrame())
+
+
+@given(
+    st.builds(
+        Data,
+        session=st.binary(max_size=40), branch=st.lists(st.integers(0, 9), max_size=3),
+        index=st.integers(0, 2**32 - 1),
+        primitive=st.text(max_size=80), elements=st.integers(0, 2**40), offset=st.integers(0, 40),
+        total=st.integers(0, 40), payload=st.binary(max_size=48),
+    )
+)  # fmt: skip
+def test_forged_pieces_are_refused_or_are_whole_messages(data: Data) -> None:
+    with contextlib.suppress(ProtocolAbort):
+        message = Assembler("mallory").add(data)
+        assert message is None or len(message[1]) == 8 * message[0].elements
+
+
+def test_pieces_out_of_order_are_refused() -> None:
+    size = 2 * CHUNK_BYTES
+    first, second = split(SESSION, Tag((), 0, "mul", size // 8, 1), bytes(size))
+    for pieces in ([second], [first, first]):
+        assembler = Assembler("mallory")
+        with pytest.raises(ProtocolAbort):
+            [assembler.add(piece.data) for piece in pieces]
