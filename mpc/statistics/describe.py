@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mpc.statistics.base import Opened, StatisticRequest, Target, Value
 from mpc.statistics.moments import Moments
-from mpc.statistics.quantiles import target, value_of
+from mpc.statistics.quantiles import checked_percents, target, value_of
 from mpc.statistics.rows import ColumnSpec
 
 PERCENTS = (5, 25, 50, 75, 95)
@@ -15,7 +15,7 @@ class Describe(Moments):
 
     def __init__(self, request: StatisticRequest, columns: dict[str, ColumnSpec]) -> None:
         super().__init__(request, columns)
-        self.percents = tuple(request.parameters.get("probabilities", PERCENTS))
+        self.percents = checked_percents(request.parameters.get("probabilities", PERCENTS))
 
     @property
     def reported(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ import torch
 from mpc.encoding import INTEGER, LIMB_BITS, Words, from_limbs, limbs_for, to_limbs
 from mpc.errors import PlanInvalid, ProtocolAbort, RangeError
 from mpc.kernels.reference import WORD_BITS, words_for
-from mpc.privacy.minimum_count import passes
+from mpc.privacy.minimum_count import RULE, passes
 from mpc.session import Session
 from mpc.statistics.base import Quantity, Statistic, StatisticOutcome, StatisticRequest, Target
 from mpc.statistics.quantiles import Selection, bit_planes, columns_of, pack
@@ -187,16 +187,7 @@ class JointQuery:
     @property
     def openings(self) -> tuple[str, ...]:
         """What opens to the recipient, one sentence each."""
-        made = []
-        for cell in self.cells:
-            where = ", ".join(f"{name} = {level}" for name, level in cell.group) or "all selected rows"
-            names = [quantity.name for quantity in cell.statistic.quantities()]
-            names += [goal.name for goal in cell.statistic.targets()]
-            what = " ".join((cell.statistic.kind, *cell.statistic.columns))
-            made.append(
-                f"{what} for {where}: {', '.join(names)}, each only if its count passes the minimum count"
-            )
-        return tuple(made)
+        return tuple(_sentence(cell) for cell in self.cells)
 
     # --- at the holder --------------------------------------------------------------------------
 
@@ -337,6 +328,20 @@ class JointQuery:
         for place, (cell, goal) in enumerate(self.targets):
             opened[cell][goal.name] = int(target_values[place]) if target_flags[place] else None
         return tuple(_outcome(cell, values) for cell, values in zip(self.cells, opened, strict=True))
+
+
+def _sentence(cell: _Cell) -> str:
+    """What opens of a cell, and under which rule."""
+    where = ", ".join(f"{name} = {level}" for name, level in cell.group) or "all selected rows"
+    targets = cell.statistic.targets()
+    names = [item.name for item in cell.statistic.quantities()] + [goal.name for goal in targets]
+    sentence = f"{' '.join((cell.statistic.kind, *cell.statistic.columns))} for {where}: {', '.join(names)}, "
+    sentence += f"each only if its count passes the minimum count (rule {RULE})"
+    if any(not goal.extreme for goal in targets):
+        sentence += "; percentiles only with as many records on each side"
+    if any(goal.extreme for goal in targets):
+        sentence += "; extremes only if every holder allows them"
+    return sentence
 
 
 def _outcome(cell: _Cell, opened: Mapping[str, int | None]) -> StatisticOutcome:

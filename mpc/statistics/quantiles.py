@@ -52,6 +52,13 @@ def target(name: str, column: ColumnSpec, percent: object) -> Target:
     return Target(name, column, fraction, N, extreme=fraction in (0, 1))
 
 
+def checked_percents(percents: Sequence[object]) -> tuple[object, ...]:
+    """The percentiles as a plan writes them; `PlanInvalid` for one that `fraction_of` refuses."""
+    for percent in percents:
+        fraction_of(percent)
+    return tuple(percents)
+
+
 class Quantiles(Statistic):
     """n, missing and percentiles of one column."""
 
@@ -60,7 +67,9 @@ class Quantiles(Statistic):
         self.columns = request.columns
         self.column = columns[request.columns[0]]
         fixed: dict[str, tuple[object, ...]] = {"median": (50,), "minimum": (0,), "maximum": (100,)}
-        self.percents = fixed.get(request.kind) or tuple(request.parameters.get("probabilities", ()))
+        self.percents = fixed.get(request.kind) or checked_percents(
+            request.parameters.get("probabilities", ())
+        )
         if not self.percents:
             raise PlanInvalid("quantiles names no percentile.", remedy="Name some, such as 25, 50 and 75.")
 

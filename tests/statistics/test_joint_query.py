@@ -72,7 +72,10 @@ def joint(
 def tables(draw: st.DrawFn) -> pd.DataFrame:
     size = draw(st.integers(6, 40))
     prices = st.one_of(st.none(), st.integers(-(10**9), 10**9).map(lambda cents: cents / 100))
-    column = lambda values: draw(st.lists(values, min_size=size, max_size=size))  # noqa: E731
+
+    def column(values: st.SearchStrategy[Any]) -> list[Any]:
+        return draw(st.lists(values, min_size=size, max_size=size))
+
     return frame(
         column(prices), column(st.one_of(st.none(), st.integers(-8, 20))), column(st.sampled_from("ab")),
         column(st.integers(0, 2)),
@@ -119,7 +122,7 @@ def test_grouped_means_and_correlations_equal_pandas(data: pd.DataFrame) -> None
         if outcome.kind == "correlation" and outcome.values["x~y"] is not None:
             want = part[["x", "y"]].astype(float).corr().iloc[0, 1]
             got = outcome.values["x~y"]
-            assert (math.isnan(got) and math.isnan(want)) or abs(got - want) < 1e-6
+            assert (math.isnan(got) and math.isnan(want)) or abs(got - want) < 1e-9
 
 
 def holders(*sizes: int) -> pd.DataFrame:
@@ -160,16 +163,6 @@ def test_a_structural_zero_may_open_and_another_may_not() -> None:
     assert [outcome.values["count"] for outcome in outcomes] == [30, 0]
     outcomes, _ = joint(holders(10, 10, 10), [StatisticRequest("count")], by=["g"], k=5)
     assert [outcome.values["count"] for outcome in outcomes] == [30, None]
-
-
-def test_traffic_does_not_depend_on_the_rows() -> None:
-    requests = [StatisticRequest("describe", ("x", "y")), StatisticRequest("histogram", ("y",))]
-    first, second = (
-        joint(data, requests, k=5)[1] for data in (holders(10, 10, 10), holders(30, 0, 0).assign(holder=2))
-    )
-    shape = [(run.traffic.rounds, run.traffic.messages, run.traffic.bytes_sent) for run in first]
-    sizes_differ = [(run.traffic.rounds, run.traffic.messages) for run in second]
-    assert [item[:2] for item in shape] == sizes_differ
 
 
 def test_histograms_count_as_numpy_does() -> None:
