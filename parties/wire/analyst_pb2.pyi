@@ -34,12 +34,10 @@ class DescribeRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Catalogue(_message.Message):
-    __slots__ = ("registrations", "holders")
+    __slots__ = ("registrations",)
     REGISTRATIONS_FIELD_NUMBER: _ClassVar[int]
-    HOLDERS_FIELD_NUMBER: _ClassVar[int]
     registrations: _containers.RepeatedScalarFieldContainer[bytes]
-    holders: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, registrations: _Optional[_Iterable[bytes]] = ..., holders: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, registrations: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class SubmitRequest(_message.Message):
     __slots__ = ("plan", "relay")
@@ -66,7 +64,7 @@ class JobRef(_message.Message):
     def __init__(self, plan_hash: _Optional[bytes] = ...) -> None: ...
 
 class JobStatus(_message.Message):
-    __slots__ = ("plan_hash", "state", "error", "session", "plan", "created", "cost", "progress", "detail", "holders", "version", "updated")
+    __slots__ = ("plan_hash", "state", "error", "session", "plan", "created", "cost")
     PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
@@ -74,11 +72,6 @@ class JobStatus(_message.Message):
     PLAN_FIELD_NUMBER: _ClassVar[int]
     CREATED_FIELD_NUMBER: _ClassVar[int]
     COST_FIELD_NUMBER: _ClassVar[int]
-    PROGRESS_FIELD_NUMBER: _ClassVar[int]
-    DETAIL_FIELD_NUMBER: _ClassVar[int]
-    HOLDERS_FIELD_NUMBER: _ClassVar[int]
-    VERSION_FIELD_NUMBER: _ClassVar[int]
-    UPDATED_FIELD_NUMBER: _ClassVar[int]
     plan_hash: bytes
     state: JobState
     error: _common_pb2.Status
@@ -86,12 +79,7 @@ class JobStatus(_message.Message):
     plan: _common_pb2.SignedPlan
     created: float
     cost: Cost
-    progress: float
-    detail: str
-    holders: _containers.RepeatedScalarFieldContainer[str]
-    version: str
-    updated: float
-    def __init__(self, plan_hash: _Optional[bytes] = ..., state: _Optional[_Union[JobState, str]] = ..., error: _Optional[_Union[_common_pb2.Status, _Mapping]] = ..., session: _Optional[bytes] = ..., plan: _Optional[_Union[_common_pb2.SignedPlan, _Mapping]] = ..., created: _Optional[float] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ..., progress: _Optional[float] = ..., detail: _Optional[str] = ..., holders: _Optional[_Iterable[str]] = ..., version: _Optional[str] = ..., updated: _Optional[float] = ...) -> None: ...
+    def __init__(self, plan_hash: _Optional[bytes] = ..., state: _Optional[_Union[JobState, str]] = ..., error: _Optional[_Union[_common_pb2.Status, _Mapping]] = ..., session: _Optional[bytes] = ..., plan: _Optional[_Union[_common_pb2.SignedPlan, _Mapping]] = ..., created: _Optional[float] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ...) -> None: ...
 
 class Cost(_message.Message):
     __slots__ = ("seconds", "rounds", "bytes_sent", "bytes_received")

@@ -96,15 +96,14 @@ class AnalystGateServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Fetch(self, request, context):
-        """once released; before, a Status of code "JOB"
+        """once released
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Cancel(self, request, context):
-        """a job in a final state stays as it is
-        """
+        """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')

@@ -76,11 +76,9 @@ class Verdict(_message.Message):
     def __init__(self, plan_hash: _Optional[bytes] = ..., session: _Optional[bytes] = ..., party: _Optional[str] = ..., decision: _Optional[str] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Abort(_message.Message):
-    __slots__ = ("plan_hash", "status", "session")
+    __slots__ = ("plan_hash", "status")
     PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
-    SESSION_FIELD_NUMBER: _ClassVar[int]
     plan_hash: bytes
     status: Status
-    session: bytes
-    def __init__(self, plan_hash: _Optional[bytes] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., session: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, plan_hash: _Optional[bytes] = ..., status: _Optional[_Union[Status, _Mapping]] = ...) -> None: ...

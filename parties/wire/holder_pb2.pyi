@@ -22,20 +22,18 @@ class FromHolder(_message.Message):
     def __init__(self, hello: _Optional[_Union[HolderHello, _Mapping]] = ..., accept: _Optional[_Union[_common_pb2.Accept, _Mapping]] = ..., share: _Optional[_Union[InputShare, _Mapping]] = ..., refusal: _Optional[_Union[_common_pb2.Abort, _Mapping]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ...) -> None: ...
 
 class ToHolder(_message.Message):
-    __slots__ = ("welcome", "job", "offer", "abort", "beat", "released")
+    __slots__ = ("welcome", "job", "offer", "abort", "beat")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
     OFFER_FIELD_NUMBER: _ClassVar[int]
     ABORT_FIELD_NUMBER: _ClassVar[int]
     BEAT_FIELD_NUMBER: _ClassVar[int]
-    RELEASED_FIELD_NUMBER: _ClassVar[int]
     welcome: Beat
     job: _common_pb2.SignedPlan
     offer: _common_pb2.Offer
     abort: _common_pb2.Abort
     beat: Beat
-    released: Released
-    def __init__(self, welcome: _Optional[_Union[Beat, _Mapping]] = ..., job: _Optional[_Union[_common_pb2.SignedPlan, _Mapping]] = ..., offer: _Optional[_Union[_common_pb2.Offer, _Mapping]] = ..., abort: _Optional[_Union[_common_pb2.Abort, _Mapping]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., released: _Optional[_Union[Released, _Mapping]] = ...) -> None: ...
+    def __init__(self, welcome: _Optional[_Union[Beat, _Mapping]] = ..., job: _Optional[_Union[_common_pb2.SignedPlan, _Mapping]] = ..., offer: _Optional[_Union[_common_pb2.Offer, _Mapping]] = ..., abort: _Optional[_Union[_common_pb2.Abort, _Mapping]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ...) -> None: ...
 
 class HolderHello(_message.Message):
     __slots__ = ("major", "minor", "name", "registrations")
@@ -62,12 +60,6 @@ class InputShare(_message.Message):
     total: int
     payload: bytes
     def __init__(self, session: _Optional[bytes] = ..., block: _Optional[str] = ..., offset: _Optional[int] = ..., total: _Optional[int] = ..., payload: _Optional[bytes] = ...) -> None: ...
-
-class Released(_message.Message):
-    __slots__ = ("plan_hash",)
-    PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
-    plan_hash: bytes
-    def __init__(self, plan_hash: _Optional[bytes] = ...) -> None: ...
 
 class Beat(_message.Message):
     __slots__ = ()

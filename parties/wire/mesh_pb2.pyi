@@ -8,34 +8,30 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class MeshFrame(_message.Message):
-    __slots__ = ("hello", "data", "offer", "plan", "verdict", "abort", "ping")
+    __slots__ = ("hello", "data", "offer", "plan", "verdict", "abort")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     OFFER_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     ABORT_FIELD_NUMBER: _ClassVar[int]
-    PING_FIELD_NUMBER: _ClassVar[int]
     hello: MeshHello
     data: Data
     offer: _common_pb2.Offer
     plan: _common_pb2.SignedPlan
     verdict: _common_pb2.Verdict
     abort: _common_pb2.Abort
-    ping: Ping
-    def __init__(self, hello: _Optional[_Union[MeshHello, _Mapping]] = ..., data: _Optional[_Union[Data, _Mapping]] = ..., offer: _Optional[_Union[_common_pb2.Offer, _Mapping]] = ..., plan: _Optional[_Union[_common_pb2.SignedPlan, _Mapping]] = ..., verdict: _Optional[_Union[_common_pb2.Verdict, _Mapping]] = ..., abort: _Optional[_Union[_common_pb2.Abort, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ...) -> None: ...
+    def __init__(self, hello: _Optional[_Union[MeshHello, _Mapping]] = ..., data: _Optional[_Union[Data, _Mapping]] = ..., offer: _Optional[_Union[_common_pb2.Offer, _Mapping]] = ..., plan: _Optional[_Union[_common_pb2.SignedPlan, _Mapping]] = ..., verdict: _Optional[_Union[_common_pb2.Verdict, _Mapping]] = ..., abort: _Optional[_Union[_common_pb2.Abort, _Mapping]] = ...) -> None: ...
 
 class MeshHello(_message.Message):
-    __slots__ = ("major", "minor", "name", "incarnation")
+    __slots__ = ("major", "minor", "name")
     MAJOR_FIELD_NUMBER: _ClassVar[int]
     MINOR_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
-    INCARNATION_FIELD_NUMBER: _ClassVar[int]
     major: int
     minor: int
     name: str
-    incarnation: bytes
-    def __init__(self, major: _Optional[int] = ..., minor: _Optional[int] = ..., name: _Optional[str] = ..., incarnation: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, major: _Optional[int] = ..., minor: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
 
 class Data(_message.Message):
     __slots__ = ("session", "branch", "index", "primitive", "elements", "depth", "offset", "total", "payload")
@@ -58,7 +54,3 @@ class Data(_message.Message):
     total: int
     payload: bytes
     def __init__(self, session: _Optional[bytes] = ..., branch: _Optional[_Iterable[int]] = ..., index: _Optional[int] = ..., primitive: _Optional[str] = ..., elements: _Optional[int] = ..., depth: _Optional[int] = ..., offset: _Optional[int] = ..., total: _Optional[int] = ..., payload: _Optional[bytes] = ...) -> None: ...
-
-class Ping(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
