@@ -1,0 +1,77 @@
+"""node.toml: read, checked, and refused with the key that is wrong. Paths are relative to the file."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mpc.channel import ROUND_TIMEOUT_S
+from mpc.errors import ConfigError
+from parties.law.policy import DEFAULT_MINIMUM_COUNT, Policy
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PolicyConfig(_Model):
+    minimum_count: int = Field(default=DEFAULT_MINIMUM_COUNT, ge=1, le=10**6)
+    allow_extremes: bool = False
+
+    def policy(self) -> Policy:
+        return Policy(self.minimum_count, self.allow_extremes)
+
+
+class ComputeConfig(_Model):
+    threads: int = Field(default=1, ge=1, le=1024)
+    round_timeout_s: float = Field(default=ROUND_TIMEOUT_S, gt=0, le=3600)
+
+
+class _Party(_Model):
+    name: str
+    consortium: Path
+    keys: Path
+
+
+class NodeConfig(_Party):
+    """A node's settings. `listen` is for compute parties alone."""
+
+    state: Path
+    listen: str = ""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    policy: PolicyConfig = PolicyConfig()
+    compute: ComputeConfig = ComputeConfig()
+
+
+class AnalystConfig(_Party):
+    """An analyst's settings."""
+
+
+Settings = TypeVar("Settings", bound=_Party)
+
+
+def load(path: Path, kind: type[Settings]) -> Settings:
+    """Read a settings file. `ConfigError` names file and key."""
+    try:
+        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"The settings file {path} cannot be read.", remedy="Give the right file with --config."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}.", remedy="Correct that line.") from None
+    try:
+        made = kind.model_validate(content)
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise ConfigError(
+            f"{path}: the key {where!r} is not right: {fault['msg'].lower()}.",
+            remedy="Compare with a node.toml that `triune init` writes.",
+        ) from None
+    folder = path.resolve().parent
+    paths = {key: folder / value for key, value in made.model_dump().items() if isinstance(value, Path)}
+    return made.model_copy(update=paths)

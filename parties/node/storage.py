@@ -1,0 +1,130 @@
+"""Jobs and sealed results in SQLite, or PostgreSQL by URL."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from sqlalchemy import Float, LargeBinary, String, Text, create_engine, delete, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
+
+from parties.node.jobs import Fault, Job, JobCost, State
+
+
+class _Base(DeclarativeBase):
+    pass
+
+
+class _JobRow(_Base):
+    __tablename__ = "jobs"
+
+    plan_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    nonce: Mapped[str] = mapped_column(String(32), unique=True)
+    analyst: Mapped[str] = mapped_column(String(32), index=True)
+    plan: Mapped[bytes] = mapped_column(LargeBinary)
+    signature: Mapped[bytes] = mapped_column(LargeBinary(64))
+    created: Mapped[float] = mapped_column(Float, index=True)
+    updated: Mapped[float] = mapped_column(Float)
+    state: Mapped[str] = mapped_column(String(16))
+    session: Mapped[bytes] = mapped_column(LargeBinary(32))
+    fault: Mapped[str] = mapped_column(Text)
+    cost: Mapped[str] = mapped_column(Text)
+    transcripts: Mapped[str] = mapped_column(Text)
+
+
+class _ResultRow(_Base):
+    __tablename__ = "results"
+
+    plan_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Storage:
+    """One party's jobs. Results lie here sealed to their recipient; shares and keys never do."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = create_engine(url)
+        _Base.metadata.create_all(self._engine)
+        self._session = sessionmaker(self._engine)
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> Storage:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return cls(f"sqlite:///{folder / 'jobs.sqlite'}")
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def put(self, job: Job) -> None:
+        """Insert or update."""
+        with self._session.begin() as session:
+            session.merge(_to_row(job))
+
+    def get(self, plan_hash: bytes) -> Job | None:
+        with self._session() as session:
+            row = session.get(_JobRow, plan_hash)
+            return None if row is None else _to_job(row)
+
+    def by_nonce(self, nonce: str) -> Job | None:
+        with self._session() as session:
+            row = session.scalar(select(_JobRow).where(_JobRow.nonce == nonce))
+            return None if row is None else _to_job(row)
+
+    def jobs(self, analyst: str | None = None) -> list[Job]:
+        """Newest first; of one analyst if named."""
+        query = select(_JobRow).order_by(_JobRow.created.desc())
+        if analyst is not None:
+            query = query.where(_JobRow.analyst == analyst)
+        with self._session() as session:
+            return [_to_job(row) for row in session.scalars(query)]
+
+    def put_result(self, job: Job, sealed: bytes) -> None:
+        """A released job and its sealed share in one transaction."""
+        with self._session.begin() as session:
+            session.merge(_to_row(job))
+            session.merge(_ResultRow(plan_hash=job.plan_hash, sealed=sealed))
+
+    def result(self, plan_hash: bytes) -> bytes | None:
+        with self._session() as session:
+            row = session.get(_ResultRow, plan_hash)
+            return None if row is None else row.sealed
+
+    def forget_result(self, plan_hash: bytes) -> None:
+        with self._session.begin() as session:
+            session.execute(delete(_ResultRow).where(_ResultRow.plan_hash == plan_hash))
+
+
+def _to_row(job: Job) -> _JobRow:
+    return _JobRow(
+        plan_hash=job.plan_hash,
+        nonce=job.nonce,
+        analyst=job.analyst,
+        plan=job.plan,
+        signature=job.signature,
+        created=job.created,
+        updated=job.updated,
+        state=job.state.value,
+        session=job.session,
+        fault=json.dumps(asdict(job.fault) if job.fault else None),
+        cost=json.dumps(asdict(job.cost)),
+        transcripts=json.dumps(dict(job.transcripts)),
+    )
+
+
+def _to_job(row: _JobRow) -> Job:
+    fault = json.loads(row.fault)
+    return Job(
+        plan_hash=row.plan_hash,
+        nonce=row.nonce,
+        analyst=row.analyst,
+        plan=row.plan,
+        signature=row.signature,
+        created=row.created,
+        updated=row.updated,
+        state=State(row.state),
+        session=row.session,
+        fault=Fault(**fault) if fault else None,
+        cost=JobCost(**json.loads(row.cost)),
+        transcripts={peer: tuple(pair) for peer, pair in json.loads(row.transcripts).items()},
+    )
