@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
-from parties.commands import setup
+from parties.commands import asking, setup
+from parties.commands.data import data
+from parties.commands.demo import demo
+from parties.commands.node import node
 from parties.commands.output import ReportingGroup
 
 app = typer.Typer(
@@ -29,11 +32,17 @@ def options(
       triune demo                                  five hospitals on this machine, real patients
       triune query gbsg2 --stat mean:tsize --by horTh --where 'age >= 50'
       triune node run --config node.toml
+      triune --debug jobs                          with a traceback if something fails
     """
 
 
+app.command()(demo)
 app.command()(setup.init)
 app.add_typer(setup.party, name="party")
+app.add_typer(node, name="node")
+app.add_typer(data, name="data")
+for command in (asking.query, asking.jobs, asking.status, asking.result, asking.cancel):
+    app.command()(command)
 
 
 def main() -> None:

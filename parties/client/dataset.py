@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from mpc.errors import CatalogueError, PlanInvalid
+from parties.client.outcomes import SHAPED
 from parties.client.results import CorrelationResult, HistogramResult, TableResult
 from parties.management.catalogue import Schema
 from parties.query.builder import parse_statistic
@@ -27,7 +30,7 @@ Asked = str | StatisticSpec
 
 @dataclass(frozen=True, repr=False)
 class Dataset:
-    """A data set of the space, with a filter and grouping columns.
+    """A data set of the space, with a filter and grouping columns; `holders` empty: whoever is connected.
 
     Questions raise `PlanInvalid` for what the schema does not allow, before anything leaves this machine, and
     the error of the party at fault if the job fails.
@@ -37,6 +40,7 @@ class Dataset:
     schema: Schema
     filter: Expression | None = None
     groups: tuple[str, ...] = ()
+    holders: tuple[str, ...] = ()
 
     def __getattr__(self, name: str) -> ColumnProxy:
         if name.startswith("__"):
@@ -91,35 +95,35 @@ class Dataset:
 
     def count(self) -> TableResult:
         """The number of records."""
-        return self._table(StatisticSpec(kind="count"))
+        return self._table(_made(kind="count"))
 
     def sum(self, *columns: str) -> TableResult:
         """Sums, missing values left out, as everywhere below."""
-        return self._table(StatisticSpec(kind="sum", columns=columns))
+        return self._table(_made(kind="sum", columns=columns))
 
     def mean(self, *columns: str) -> TableResult:
         """Arithmetic means."""
-        return self._table(StatisticSpec(kind="mean", columns=columns))
+        return self._table(_made(kind="mean", columns=columns))
 
     def variance(self, *columns: str) -> TableResult:
         """Sample variances (n - 1)."""
-        return self._table(StatisticSpec(kind="variance", columns=columns))
+        return self._table(_made(kind="variance", columns=columns))
 
     def std(self, *columns: str) -> TableResult:
         """Sample standard deviations (n - 1)."""
-        return self._table(StatisticSpec(kind="std", columns=columns))
+        return self._table(_made(kind="std", columns=columns))
 
     def median(self, *columns: str) -> TableResult:
         """Medians, computed on shared rows."""
-        return self._table(StatisticSpec(kind="median", columns=columns))
+        return self._table(_made(kind="median", columns=columns))
 
     def minimum(self, *columns: str) -> TableResult:
         """Smallest values; open only if every holder allows extremes."""
-        return self._table(StatisticSpec(kind="minimum", columns=columns))
+        return self._table(_made(kind="minimum", columns=columns))
 
     def maximum(self, *columns: str) -> TableResult:
         """Largest values; open only if every holder allows extremes."""
-        return self._table(StatisticSpec(kind="maximum", columns=columns))
+        return self._table(_made(kind="maximum", columns=columns))
 
     def describe(self, *columns: str) -> TableResult:
         """n, missing, mean, standard deviation and the 5, 25, 50, 75 and 95 % points of each column.
@@ -127,17 +131,17 @@ class Dataset:
         Without `columns`: of every column that is a number.
         """
         chosen = columns or tuple(c.name for c in self.schema.columns if not c.is_category)
-        return self._table(StatisticSpec(kind="describe", columns=chosen))
+        return self._table(_made(kind="describe", columns=chosen))
 
     def quantiles(self, column: str, probs: Sequence[Number]) -> TableResult:
         """Percentiles (`probs` in percent, 0 to 100), interpolated linearly as pandas does."""
-        return self._table(StatisticSpec(kind="quantiles", columns=(column,), probabilities=_exact(probs)))
+        return self._table(_made(kind="quantiles", columns=(column,), probabilities=_exact(probs)))
 
     def histogram(self, column: str, *, bins: int = 0, edges: Sequence[Number] = ()) -> HistogramResult:
-        """Counts in `bins` equal bins over the column's public range (10 without either), or between `edges`."""
+        """Counts in `bins` equal bins over the column's public range (10 by default), or between `edges`."""
         if bins and edges:
             raise PlanInvalid("A histogram takes bins or edges, not both.", remedy="Leave one of them out.")
-        spec = StatisticSpec(kind="histogram", columns=(column,), bins=bins, edges=_exact(edges))
+        spec = _made(kind="histogram", columns=(column,), bins=bins, edges=_exact(edges))
         result = self.submit(spec).result()
         if not isinstance(result, HistogramResult):
             raise TypeError("a histogram's answer is a HistogramResult")
@@ -145,7 +149,7 @@ class Dataset:
 
     def correlation(self, *columns: str) -> CorrelationResult:
         """Pearson correlations of every pair of columns over the records that have both."""
-        result = self.submit(StatisticSpec(kind="correlation", columns=columns)).result()
+        result = self.submit(_made(kind="correlation", columns=columns)).result()
         if not isinstance(result, CorrelationResult):
             raise TypeError("a correlation's answer is a CorrelationResult")
         return result
@@ -153,9 +157,14 @@ class Dataset:
     def agg(self, **named: Asked | tuple[str, str]) -> TableResult:
         """Several statistics in one job and one table: `agg(n="count", size=("tsize", "mean"))`."""
         specs = [_named_spec(how) for how in named.values()]
+        if not specs or any(spec.kind in SHAPED or len(spec.columns) > 1 for spec in specs):
+            raise PlanInvalid(
+                "agg takes statistics of one column each, and no histogram or correlation.",
+                remedy='Write for example agg(n="count", size=("tsize", "mean")).',
+            )
         result = self.submit(*specs, labels=tuple(named)).result()
         if not isinstance(result, TableResult):
-            raise PlanInvalid("agg takes statistics of one number each.", remedy="Ask for the others alone.")
+            raise TypeError("the answer of agg is a TableResult")
         return result
 
     # --- jobs -----------------------------------------------------------------------------------
@@ -179,6 +188,18 @@ class Dataset:
         return result
 
 
+def _made(**given: Any) -> StatisticSpec:
+    try:
+        return StatisticSpec(**given)
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise PlanInvalid(
+            f"The statistic {given['kind']} cannot take what it was given as {where}: {fault['msg']}.",
+            remedy="Give names of columns as texts and plain numbers.",
+        ) from None
+
+
 def _spec(asked: Asked) -> StatisticSpec:
     return parse_statistic(asked) if isinstance(asked, str) else asked
 
@@ -187,10 +208,12 @@ def _named_spec(how: Any) -> StatisticSpec:
     """A statistic of `agg`: "count", "mean:tsize" or ("tsize", "mean")."""
     if isinstance(how, tuple) and len(how) == 2:
         column, kind = how
-        return StatisticSpec(kind=kind, columns=(column,))
+        return _made(kind=kind, columns=(column,))
     if isinstance(how, str | StatisticSpec):
         return _spec(how)
-    raise PlanInvalid("agg does not understand a statistic.", remedy='Write n="count" or size=("tsize", "mean").')
+    raise PlanInvalid(
+        "agg does not understand a statistic.", remedy='Write n="count" or size=("tsize", "mean").'
+    )
 
 
 def _exact(numbers: Sequence[Number]) -> tuple[int | str, ...]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 
 from mpc.statistics.base import Value
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 INK: Final = "#1f3a5f"
 ACCENT: Final = "#2a9d8f"
@@ -24,6 +25,9 @@ _BOX: Final = {"whislo": "5%", "q1": "25%", "med": "50%", "q3": "75%", "whishi":
 def axes(ax: Axes | None, title: str) -> Axes:
     """`ax`, or new axes; with the title and without needless lines."""
     if ax is None:
+        # Drawing is optional, and this import takes as long as a small query.
+        from matplotlib import pyplot as plt  # noqa: PLC0415
+
         ax = plt.subplots(figsize=(6.4, 4.0), layout="constrained")[1]
     ax.set_title("\n".join(textwrap.wrap(title, _TITLE_CHARACTERS)), color=INK, fontsize=10)
     ax.spines[["top", "right"]].set_visible(False)
@@ -37,14 +41,17 @@ def bars(rows: Mapping[tuple[str, ...], Mapping[str, Value]], ax: Axes, label: s
     for place, values in enumerate(rows.values()):
         for step, name in enumerate(names):
             x, value = place - 0.4 + width * (step + 0.5), values[name]
-            ax.bar(x, 0 if value is None else value, width * 0.92, color=_PALETTE[step % len(_PALETTE)])
+            label_once = name if place == 0 else "_"  # an underscore keeps it out of the legend
+            height, colour = value or 0, _PALETTE[step % len(_PALETTE)]
+            ax.bar(x, height, width * 0.92, color=colour, label=label_once)
             text = "suppressed" if value is None else f"{value:.4g}"
-            ax.annotate(text, (x, value or 0), ha="center", va="bottom", fontsize=8, rotation=90 * (value is None))
+            ax.annotate(
+                text, (x, height), ha="center", va="bottom", fontsize=8, rotation=90 * (value is None)
+            )
     ax.set_xticks(range(len(rows)), [", ".join(key) or "all" for key in rows], rotation=0)
     ax.set_xlabel(label)
     if len(names) > 1:
-        colours = [_PALETTE[step % len(_PALETTE)] for step in range(len(names))]
-        ax.legend([Rectangle((0, 0), 1, 1, color=colour) for colour in colours], names)
+        ax.legend()
     else:
         ax.set_ylabel(names[0])
     return ax
@@ -52,7 +59,9 @@ def bars(rows: Mapping[tuple[str, ...], Mapping[str, Value]], ax: Axes, label: s
 
 def boxes(rows: Mapping[tuple[str, ...], Mapping[str, Value]], ax: Axes) -> Axes:
     """Boxes from percentiles (5 to 95) on one scale; rows with a closed percentile are left out."""
-    complete = {key: values for key, values in rows.items() if all(values.get(p) is not None for p in _BOX.values())}
+    complete = {
+        key: values for key, values in rows.items() if all(values.get(p) is not None for p in _BOX.values())
+    }
     stats: list[dict[str, Any]] = [
         {"label": ", ".join(key) or "all", "fliers": [], **{part: values[p] for part, p in _BOX.items()}}
         for key, values in complete.items()
@@ -69,7 +78,7 @@ def boxes(rows: Mapping[tuple[str, ...], Mapping[str, Value]], ax: Axes) -> Axes
 def histogram(edges: Sequence[float], counts: Sequence[Value], ax: Axes, label: str) -> Axes:
     """Counts over their bins; closed bins are hatched to the height of a small stub."""
     opened = [count or 0 for count in counts]
-    widths = [high - low for low, high in zip(edges, edges[1:], strict=False)]
+    widths = [high - low for low, high in pairwise(edges)]
     ax.bar(edges[:-1], opened, widths, align="edge", edgecolor="white", color=ACCENT, alpha=0.75, label=label)
     stub = 0.04 * max([*opened, 1])
     for low, width, count in zip(edges, widths, counts, strict=False):
@@ -91,5 +100,13 @@ def matrix(frame: pd.DataFrame, ax: Axes) -> Axes:
         for column in range(len(names)):
             number = values[row, column]
             text = "–" if number != number else f"{number:.2f}"  # noqa: PLR0124  # NaN
-            ax.text(column, row, text, ha="center", va="center", fontsize=9, color="white" if abs(number) > 0.6 else INK)
+            ax.text(
+                column,
+                row,
+                text,
+                ha="center",
+                va="center",
+                fontsize=9,
+                color="white" if abs(number) > 0.6 else INK,
+            )
     return ax

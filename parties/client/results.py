@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from mpc.statistics.base import StatisticOutcome, Value
+from parties.client import plots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -155,7 +156,7 @@ class TableResult(Result):
 
     @property
     def value(self) -> Any:
-        """A number without groups, else {group: number}; {name: number} in place of it for describe and agg."""
+        """A number, or {group: number}; {name: number} in place of a number for describe and agg."""
         made = {_unwrap(key): self._main(values) for key, values in self.rows.items()}
         return next(iter(made.values())) if list(self.rows) == [()] else made
 
@@ -168,7 +169,9 @@ class TableResult(Result):
         names = list(dict.fromkeys(name for values in self.rows.values() for name in values))
         series = {
             name: pd.Series(
-                [values.get(name) for values in self.rows.values()], index=index, dtype=_dtype(name, self.rows)
+                [values.get(name) for values in self.rows.values()],
+                index=index,
+                dtype=_dtype(name, self.rows),
             )
             for name in names
         }
@@ -187,8 +190,6 @@ class TableResult(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Bars; boxes from the percentiles (whiskers at the 5th and 95th) for `describe`."""
-        from parties.client import plots
-
         if self.outcomes[0].kind == "describe" and not self.labels:
             return plots.boxes(self.rows, plots.axes(ax, self.title))
         chosen = {key: self._plotted(values) for key, values in self.rows.items()}
@@ -221,7 +222,9 @@ class HistogramResult(Result):
 
     def to_pandas(self) -> pd.DataFrame:
         rows = {
-            (*_key(one, self._several), name): value for one in self.outcomes for name, value in one.values.items()
+            (*_key(one, self._several), name): value
+            for one in self.outcomes
+            for name, value in one.values.items()
         }
         names = [*self.group_by, *(["column"] if self._several else []), "bin"]
         index = _index(list(rows), names)
@@ -233,8 +236,6 @@ class HistogramResult(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Bars over the bins, groups overlaid; bins that stayed closed are marked."""
-        from parties.client import plots
-
         drawn = plots.axes(ax, self.title)
         for one in self.outcomes:
             edges = self.edges[one.columns[0]]
@@ -273,8 +274,6 @@ class CorrelationResult(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The matrix of the first group in colours."""
-        from parties.client import plots
-
         return plots.matrix(self._matrix(self.outcomes[0]), plots.axes(ax, self.title))
 
 

@@ -84,7 +84,9 @@ def add(
         for column in described.columns:
             extent = ", ".join(column.all_levels) if column.is_category else f"{column.min} to {column.max}"
             say(f"  {column.name:20} {column.kind.value:9} {extent} {column.unit}".rstrip())
-        typer.confirm(f"Everybody in the consortium will see this of {described.name}. Register it?", abort=True)
+        typer.confirm(
+            f"Everybody in the consortium will see this of {described.name}. Register it?", abort=True
+        )
     _show(sets.add(schema, file), "Registered")
 
 
@@ -123,3 +125,11 @@ def _show(registration: Registration, verb: str) -> None:
         f"{verb} {registration.dataset}: at most {registration.rows_at_most} rows, "
         f"{len(registration.catalogue.columns)} columns, schema {registration.catalogue.hash[:12]}".strip()
     )
+
+
+def _sets(config: Path) -> DataSets:
+    from parties.management.datasets import DataSets
+    from parties.node.config import NodeConfig, load
+
+    settings = load(config, NodeConfig)
+    return DataSets(settings.state, settings.name)

@@ -10,7 +10,17 @@ import typer
 
 from parties.commands.output import say
 
-party = typer.Typer(help="Found a consortium: make keys, exchange request files, sign.", no_args_is_help=True)
+party = typer.Typer(
+    no_args_is_help=True,
+    help="""Found a consortium: make keys, exchange request files, sign.
+
+    \b
+    Examples:
+      triune party new lindenhof --name lindenhof --role compute --role holder --address mpc.lindenhof.de:7001
+      triune party assemble *.request.toml --name registry
+      triune party sign consortium.toml --keys lindenhof/keys
+    """,
+)
 
 
 def init(

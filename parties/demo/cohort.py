@@ -52,7 +52,8 @@ def split(cohort: Path, folders: Mapping[str, Path], *, seed: int = _SEED) -> di
 def _read(cohort: Path) -> tuple[list[str], list[list[str]]]:
     if not cohort.is_file():
         raise ConfigError(
-            f"The cohort {cohort} is missing.", remedy="Install Triune again: the file is part of the package."
+            f"The cohort {cohort} is missing.",
+            remedy="Install Triune again: the file is part of the package.",
         )
     with cohort.open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from pathlib import Path
 from typing import Final
 
@@ -133,7 +133,7 @@ class Oracle:
 
     def _histogram(self) -> Cells:
         cells: Cells = {}
-        for low, high in zip(AGE_EDGES, AGE_EDGES[1:], strict=False):
+        for low, high in pairwise(AGE_EDGES):
             last = high == AGE_EDGES[-1]
             mask = (self._pooled.age >= low) & (self._pooled.age <= high if last else self._pooled.age < high)
             cells[f"age [{low}, {high}{']' if last else ')'}"] = self._count(mask)

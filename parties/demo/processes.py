@@ -84,7 +84,9 @@ class House:
         """Keys, the consortium file, and each hospital's part of the cohort in its own folder."""
         ports = free_ports(len(COMPUTE))
         compute = {name: f"127.0.0.1:{port}" for name, port in zip(COMPUTE, ports, strict=True)}
-        self._consortium = sandbox.init(self._root, "demo", compute=compute, holders=list(SHARES_PERCENT), analysts=[ANALYST])
+        self._consortium = sandbox.init(
+            self._root, "demo", compute=compute, holders=list(SHARES_PERCENT), analysts=[ANALYST]
+        )
         self.parts = split(COHORT_FILE, {name: self._root / name for name in SHARES_PERCENT})
         if self._change is not None:
             self._change(self.parts)
@@ -134,7 +136,12 @@ class House:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
         with self._log(name).open("ab") as log:
             return subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=self._root / name
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                cwd=self._root / name,
             )
 
     def _log(self, name: str) -> Path:

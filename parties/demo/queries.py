@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from parties.client import connect
 from parties.client.dataset import Dataset
 from parties.client.results import Result
-from parties.demo.cohort import DATASET
+from parties.demo.cohort import DATASET, SHARES_PERCENT
 
 DESCRIBED: Final = ("age", "tsize", "pnodes", "progrec", "estrec")
 AGE_EDGES: Final = (20, 30, 40, 50, 60, 70, 80, 90)
@@ -96,7 +96,7 @@ def answer(query: Query, dataset: Dataset) -> dict[str, Any]:
 def ask_all(config: Path) -> list[Mapping[str, Any]]:
     """Every query's answer, in order."""
     with connect(config) as space:
-        dataset = space.dataset(DATASET)
+        dataset = space.dataset(DATASET, holders=tuple(SHARES_PERCENT))
         return [answer(query, dataset) for query in QUERIES]
 
 

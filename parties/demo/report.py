@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from parties.demo.cohort import COMPUTE, DATA_FOLDER
+from parties.demo.oracle import Expected
 from parties.demo.verdict import Comparison, Number
 
 TEMPLATE: Final = DATA_FOLDER / "report.html"
@@ -24,7 +25,9 @@ def print_table(comparisons: Sequence[Comparison], console: Console) -> None:
     """Joint beside pooled, a line a cell, with the cost of each query."""
     for comparison in comparisons:
         mark = "[green]exact or within its bound[/]" if not comparison.wrong else "[bold red]WRONG[/]"
-        table = Table(title=f"{comparison.answer['title']}: {mark}", title_justify="left", caption=_cost(comparison))
+        table = Table(
+            title=f"{comparison.answer['title']}: {mark}", title_justify="left", caption=_cost(comparison)
+        )
         table.add_column("cell")
         for heading in ("joint", "pooled", "difference"):
             table.add_column(heading, justify="right")
@@ -45,7 +48,9 @@ def write_json(comparisons: Sequence[Comparison], path: Path) -> None:
     path.write_text(json.dumps(records, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def write_html(comparisons: Sequence[Comparison], sizes: Mapping[str, int], seconds: float, folder: Path) -> Path:
+def write_html(
+    comparisons: Sequence[Comparison], sizes: Mapping[str, int], seconds: float, folder: Path
+) -> Path:
     """One page without outside references, in `folder`; returns its path. `sizes`: hospital -> patients."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / REPORT_FILE
@@ -115,12 +120,17 @@ def _summary_row(comparison: Comparison) -> str:
     )
 
 
+def _cell_row(label: str, joint: Number, cell: Expected) -> str:
+    off = difference(joint, cell.error(joint))
+    return (
+        f"<tr><th>{html.escape(label)}</th><td class=n>{number(joint)}</td>"
+        f"<td class=n>{number(cell.value)}</td><td class=n>{off}</td></tr>"
+    )
+
+
 def _section(comparison: Comparison) -> str:
     rows = "\n".join(
-        f"<tr><th>{html.escape(label)}</th><td class=n>{number(comparison.joint.get(label))}</td>"
-        f"<td class=n>{number(cell.value)}</td>"
-        f"<td class=n>{difference(comparison.joint.get(label), cell.error(comparison.joint.get(label)))}</td></tr>"
-        for label, cell in comparison.pooled.items()
+        _cell_row(label, comparison.joint.get(label), cell) for label, cell in comparison.pooled.items()
     )
     return (
         f"<section><h2>{html.escape(comparison.answer['title'])}</h2><div class=pair>"

@@ -20,7 +20,9 @@ MINIMUM_COUNT: Final = 5
 Change = Callable[[Mapping[str, Path]], None]
 
 
-def joint_and_pooled(change: Change | None = None, console: Console | None = None) -> tuple[list[Comparison], dict[str, int]]:
+def joint_and_pooled(
+    change: Change | None = None, console: Console | None = None
+) -> tuple[list[Comparison], dict[str, int]]:
     """The comparisons, and each hospital's number of patients. All processes have ended when it returns."""
     say = (console or Console(quiet=True)).print
     say("Making keys, splitting the cohort, registering each part at its hospital, starting five nodes ...")
@@ -31,7 +33,9 @@ def joint_and_pooled(change: Change | None = None, console: Console | None = Non
         answers: list[dict[str, Any]] = json.loads(answers_file.read_text(encoding="utf-8"))
         # Only now, with all answers written, does anything read the five files together.
         oracle = Oracle.of_files(house.parts.values(), MINIMUM_COUNT)
-        sizes = {name: len(path.read_text(encoding="utf-8").splitlines()) - 1 for name, path in house.parts.items()}
+        sizes = {
+            name: len(path.read_text(encoding="utf-8").splitlines()) - 1 for name, path in house.parts.items()
+        }
     return compare(answers, oracle), sizes
 
 

@@ -31,7 +31,7 @@ class Comparison:
 
     @property
     def max_abs_error(self) -> float:
-        """The largest difference of an open cell; infinite if a cell is open that should not be, or missing."""
+        """The largest difference of an open cell; infinite if one is missing or open that should not be."""
         if self.joint.keys() != self.pooled.keys():
             return math.inf
         return max((cell.error(self.joint[label]) for label, cell in self.pooled.items()), default=0.0)

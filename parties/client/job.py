@@ -1,0 +1,246 @@
+"""A job: a signed plan that the compute parties run. It outlives the process that submitted it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+
+from mpc.errors import CopyMismatch, JobError, PeerVanished, SessionCancelled, TriuneError
+from mpc.protocols.replicated.shares import reconstruct
+from mpc.statistics.joint import JointQuery
+from parties.client.outcomes import combined_result, separate_results
+from parties.client.progress import ProgressBar
+from parties.client.results import Cost, Facts, Result
+from parties.client.watching import Watchers
+from parties.identity.seal import unseal
+from parties.management.catalogue import Schema
+from parties.query.compile import compile_plan
+from parties.query.plan import Plan, SignedPlan, open_plan
+from parties.wire import analyst_pb2 as pb
+from parties.wire.status import from_status
+
+if TYPE_CHECKING:
+    from parties.client.space import Space
+
+#: States in the order in which a job passes through them; then the ways to end badly.
+PROGRESS: Final = ("submitted", "validated", "approved", "running", "released")
+FAILURES: Final = ("refused", "failed", "cancelled")
+FINAL: Final = ("released", *FAILURES)
+SHORT_HASH_DIGITS: Final = 12
+_HELD_AT: Final = PROGRESS.index("running")
+
+
+@dataclass(frozen=True)
+class JobState:
+    """What the parties say of a job: the state of each, of the whole, and why it failed."""
+
+    state: str
+    parties: Mapping[str, str]
+    error: TriuneError | None = None
+
+    @property
+    def final(self) -> bool:
+        return self.state in FINAL
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{name} {state}" for name, state in self.parties.items())
+        why = f" {self.error}" if self.error is not None else ""
+        return f"{self.state} ({told}){why}"
+
+
+class Job:
+    """One submitted plan. `plan` is what was signed; `hash` names it everywhere."""
+
+    def __init__(
+        self, space: Space, signed: SignedPlan, *, schema: Schema | None = None, labels: Sequence[str] = ()
+    ) -> None:
+        self._space = space
+        self._schema = schema
+        self._labels = tuple(labels)
+        self.plan: Plan = open_plan(signed, space.consortium)
+        self.hash = signed.hash.hex()
+
+    def __repr__(self) -> str:
+        return f"Job({self.short}, {self.title})"
+
+    @property
+    def short(self) -> str:
+        """Enough of the hash for people."""
+        return self.hash[:SHORT_HASH_DIGITS]
+
+    @property
+    def title(self) -> str:
+        """What was asked, in words."""
+        asked = ", ".join(" ".join((spec.kind, *spec.columns)) for spec in self.plan.statistics)
+        groups = f" by {', '.join(self.plan.group_by)}" if self.plan.group_by else ""
+        where = f" where {self.plan.where}" if self.plan.where is not None else ""
+        return f"{asked} of {self.plan.dataset}{groups}{where}"
+
+    @property
+    def created(self) -> datetime:
+        """When the plan was made."""
+        return datetime.fromtimestamp(self.plan.created, UTC)
+
+    def status(self) -> JobState:
+        """What each compute party says now; one that does not answer is "unreachable"."""
+        replies = self._space.connection.attempt("List", pb.ListRequest())
+        told = {name: _find(reply, self.hash) for name, reply in replies.items()}
+        return combine(told)
+
+    def cancel(self) -> JobState:
+        """Ends the job at all parties that answer. JobError if it has ended already."""
+        replies = self._space.connection.attempt("Cancel", self._reference)
+        errors = [reply for reply in replies.values() if isinstance(reply, TriuneError)]
+        if len(errors) == len(replies):
+            raise errors[0]
+        return combine(replies)
+
+    def wait(self, timeout: float | None = None) -> JobState:
+        """Waits for the end, with progress on a terminal; JobError after `timeout` seconds.
+
+        Ctrl-C on a terminal asks whether to detach (the job goes on) or to cancel.
+        """
+        try:
+            return self._wait(timeout)
+        except KeyboardInterrupt:
+            if _asks_to_cancel(self.short):
+                self.cancel()
+                raise SessionCancelled(
+                    f"You cancelled job {self.short}.", remedy="Submit the query again if you still need it."
+                ) from None
+            raise
+
+    def result(self, timeout: float | None = None) -> Result:
+        """The result: waits for it, fetches the three sealed shares, opens and compares them.
+
+        A job of several statistics gives one table; `results` gives them apart. Raises the error of the
+        party at fault if the job failed, and CopyMismatch if two copies of a component differ.
+        """
+        outcomes, facts = self._outcomes(timeout)
+        return combined_result(self.title, self.plan, self.schema, outcomes, facts, self._labels)
+
+    def results(self, timeout: float | None = None) -> tuple[Result, ...]:
+        """One result a statistic of the plan."""
+        outcomes, facts = self._outcomes(timeout)
+        return separate_results(self.plan, self.schema, outcomes, facts)
+
+    @property
+    def schema(self) -> Schema:
+        """The schema for which the plan was made; CatalogueError if nobody describes it any more."""
+        if self._schema is None:
+            self._schema = self._space.schema_of(self.plan.dataset, self.plan.schema_hash)
+        return self._schema
+
+    @property
+    def _reference(self) -> pb.JobRef:
+        return pb.JobRef(plan_hash=bytes.fromhex(self.hash))
+
+    def _wait(self, timeout: float | None) -> JobState:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with Watchers(self._space.connection, self._reference) as watchers, ProgressBar(self.title) as bar:
+            while True:
+                state = combine(watchers.told)
+                bar.update(state.state, _fraction(state))
+                if state.final or watchers.ended:
+                    return state
+                if deadline is not None and time.monotonic() > deadline:
+                    raise JobError(
+                        f"Job {self.short} has not ended within {timeout:g} s; it goes on.",
+                        remedy=f"Ask later: triune result {self.short}",
+                    )
+                watchers.wait()
+
+    def _outcomes(self, timeout: float | None) -> tuple[Any, Facts]:
+        state = self.wait(timeout)
+        if state.state != "released":
+            raise state.error or JobError(
+                f"Job {self.short} ended as {state.state}.", remedy="Submit the query again."
+            )
+        shares = self._space.connection.everywhere("Fetch", self._reference)
+        query = compile_plan(self.plan, self.schema)
+        return query.at_recipient(self._open(query, shares)), self._facts()
+
+    def _open(self, query: JointQuery, shares: Mapping[str, pb.SealedShare]) -> Any:
+        sessions = {share.session for share in shares.values()}
+        if len(sessions) != 1:
+            raise CopyMismatch(
+                f"The parties' shares of job {self.short} are of different sessions.",
+                remedy="Do not use this result; submit the query again.",
+            )
+        private = self._space.identity.recipient_key(bytes.fromhex(self.plan.nonce))
+        context = bytes.fromhex(self.hash) + sessions.pop()
+        copies = [unseal(private, share.sealed, context) for share in shares.values()]
+        return reconstruct(copies, query.output_elements, list(shares))
+
+    def _facts(self) -> Facts:
+        replies = self._space.connection.everywhere("List", pb.ListRequest())
+        told = {name: _find(reply, self.hash) for name, reply in replies.items()}
+        costs = {name: reply.cost for name, reply in told.items() if isinstance(reply, pb.JobStatus)}
+        cost = Cost(
+            seconds=max((cost.seconds for cost in costs.values()), default=0.0),
+            rounds=max((cost.rounds for cost in costs.values()), default=0),
+            bytes_sent_per_party={name: cost.bytes_sent for name, cost in costs.items()},
+        )
+        return Facts(cost, tuple(part.name for part in self.plan.holders), self.hash)
+
+
+def combine(told: Mapping[str, pb.JobStatus | TriuneError | None]) -> JobState:
+    """The state of the whole from what each party said; the least advanced counts, and any failure.
+
+    None: the party has not said anything yet, or does not know the job.
+    """
+    names = {name: _state_of(reply) for name, reply in told.items()}
+    failed = [state for state in names.values() if state in FAILURES]
+    if failed:
+        return JobState(failed[0], names, _error_of(told))
+    unreachable = [reply for reply in told.values() if isinstance(reply, TriuneError)]
+    known = [state for state in names.values() if state in PROGRESS]
+    least = min(known, key=PROGRESS.index, default=PROGRESS[0])
+    if unreachable:  # what the others released stays closed until the third answers
+        least = min(least, PROGRESS[_HELD_AT], key=PROGRESS.index)
+        return JobState(least, names, unreachable[0])
+    complete = len(known) == len(names)
+    return JobState(least if complete else PROGRESS[0], names)
+
+
+def _state_of(reply: pb.JobStatus | TriuneError | None) -> str:
+    if isinstance(reply, TriuneError):
+        return "unreachable" if isinstance(reply, PeerVanished) else "unknown"
+    return pb.JobState.Name(reply.state).lower() if reply is not None else "unknown"
+
+
+def _error_of(told: Mapping[str, pb.JobStatus | TriuneError | None]) -> TriuneError | None:
+    """The most telling error: one that names a culprit before one that does not."""
+    replies = [reply for reply in told.values() if isinstance(reply, pb.JobStatus)]
+    errors = [from_status(reply.error) for reply in replies if reply.HasField("error")]
+    return next((error for error in errors if error.culprit), next(iter(errors), None))
+
+
+def _find(reply: Any, plan_hash: str) -> pb.JobStatus | TriuneError | None:
+    if isinstance(reply, TriuneError):
+        return reply
+    wanted = bytes.fromhex(plan_hash)
+    return next((job for job in reply.jobs if job.plan_hash == wanted), None)
+
+
+def _fraction(state: JobState) -> float:
+    place = PROGRESS.index(state.state) if state.state in PROGRESS else 0
+    return place / (len(PROGRESS) - 1)
+
+
+def _asks_to_cancel(short: str) -> bool:
+    """Whether the person at the terminal wants the job to end; without a terminal nobody is asked."""
+    console = Console(file=sys.stderr)
+    if not (sys.stdin.isatty() and console.is_terminal):
+        return False
+    answer = console.input(f"\nJob {short}: (d)etach, it goes on without you, or (c)ancel it? ")
+    if answer.strip().lower().startswith("c"):
+        return True
+    console.print(f"Detached. Ask later: triune result {short}")
+    return False

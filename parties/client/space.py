@@ -1,0 +1,180 @@
+"""The data space as an analyst enters it: data sets to ask, jobs to come back to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from mpc.errors import CatalogueError, JobError, TriuneError
+from parties.client.connection import Analyst, Connection
+from parties.client.dataset import Dataset
+from parties.client.job import Job
+from parties.identity.consortium import Consortium
+from parties.identity.keys import Identity
+from parties.management.catalogue import Registration, Schema
+from parties.query.builder import make_plan
+from parties.query.explain import explain
+from parties.query.plan import Plan, SignedPlan, StatisticSpec, sign_plan
+from parties.query.validation import dataset_schema, validate
+from parties.wire import analyst_pb2 as pb
+from parties.wire import common_pb2
+
+HOLDERS_DEADLINE_S: Final = 30.0
+_POLL_S: Final = 0.1
+
+
+def connect(config: str | Path = "analyst.toml") -> Space:
+    """Enters the data space with the analyst's keys; PeerVanished if a compute party does not answer."""
+    space = Space(Connection(Analyst.load(Path(config))))
+    try:
+        space.registrations()
+    except TriuneError:
+        space.close()
+        raise
+    return space
+
+
+class Space:
+    """What three compute parties offer to one analyst. A context manager."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def __enter__(self) -> Space:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Space({self.consortium.name}, analyst {self.identity.name})"
+
+    def close(self) -> None:
+        """Ends the connections; jobs go on."""
+        self.connection.close()
+
+    @property
+    def identity(self) -> Identity:
+        return self.connection.analyst.identity
+
+    @property
+    def consortium(self) -> Consortium:
+        return self.connection.analyst.consortium
+
+    # --- data sets ------------------------------------------------------------------------------
+
+    def registrations(self) -> tuple[Registration, ...]:
+        """What connected holders have registered, as all three compute parties say."""
+        return self.connection.registrations()
+
+    def datasets(self) -> dict[str, tuple[str, ...]]:
+        """Data set -> its connected holders."""
+        found: dict[str, tuple[str, ...]] = {}
+        for item in self.registrations():
+            found[item.dataset] = (*found.get(item.dataset, ()), item.holder)
+        return found
+
+    def dataset(self, name: str, holders: Sequence[str] = (), timeout: float = HOLDERS_DEADLINE_S) -> Dataset:
+        """The data set `name` of the holders that are connected when a question is asked.
+
+        With `holders`, of exactly these: waits up to `timeout` seconds until all are connected. Raises
+        CatalogueError for an unknown data set, holders whose schemas differ, and holders that do not come.
+        """
+        chosen = self._await_holders(name, holders, timeout) if holders else self.registrations()
+        return Dataset(self, dataset_schema(name, chosen), holders=tuple(holders))
+
+    def _await_holders(self, name: str, holders: Sequence[str], timeout: float) -> list[Registration]:
+        deadline = time.monotonic() + timeout
+        while True:
+            chosen = _chosen(self.registrations(), name, holders)
+            missing = sorted(set(holders) - {item.holder for item in chosen})
+            if not missing:
+                return chosen
+            if time.monotonic() > deadline:
+                raise CatalogueError(
+                    f"{', '.join(missing)} did not offer {name} to all compute parties within {timeout:g} s.",
+                    remedy="Ask whether their nodes run and the data set is registered, or leave them out.",
+                    culprit=missing[0],
+                )
+            time.sleep(_POLL_S)
+
+    def schema_of(self, name: str, schema_hash: str) -> Schema:
+        """The schema with this hash that a connected holder describes."""
+        for item in self.registrations():
+            if item.dataset == name and item.catalogue.hash == schema_hash:
+                return item.catalogue
+        raise CatalogueError(
+            f"Nobody describes {name} by the schema {schema_hash[:12]} now, so its result cannot be read.",
+            remedy="Try again when one of its holders is connected.",
+        )
+
+    # --- plans and jobs -------------------------------------------------------------------------
+
+    def plan(self, dataset: Dataset, statistics: Sequence[StatisticSpec]) -> Plan:
+        """The plan of a question, checked here as every party will check it."""
+        offered = self.registrations()
+        if dataset.holders:
+            offered = tuple(_chosen(offered, dataset.name, dataset.holders))
+        now = int(time.time())
+        plan = make_plan(
+            self.identity,
+            self.consortium,
+            offered,
+            dataset.name,
+            statistics,
+            now=now,
+            where=dataset.filter,
+            group_by=dataset.groups,
+        )
+        validate(plan, self.consortium, offered, now)
+        return plan
+
+    def explain(self, dataset: Dataset, statistics: Sequence[StatisticSpec]) -> str:
+        """What the question would do; nothing is submitted."""
+        return str(explain(self.plan(dataset, statistics), dataset.schema))
+
+    def submit(
+        self, dataset: Dataset, statistics: Sequence[StatisticSpec], labels: Sequence[str] = ()
+    ) -> Job:
+        """Signs the plan, sends the same bytes to all three; ends it everywhere if one does not take it."""
+        signed = sign_plan(self.plan(dataset, statistics), self.identity)
+        job = Job(self, signed, schema=dataset.schema, labels=labels)
+        wire = common_pb2.SignedPlan(plan=signed.plan, signature=signed.signature)
+        replies = self.connection.attempt("Submit", pb.SubmitRequest(plan=wire, relay=False))
+        errors = [reply for reply in replies.values() if isinstance(reply, TriuneError)]
+        if errors:
+            self.connection.attempt("Cancel", pb.JobRef(plan_hash=signed.hash))
+            raise errors[0]
+        return job
+
+    def jobs(self) -> list[Job]:
+        """This analyst's jobs that any compute party knows, newest first."""
+        replies = self.connection.attempt("List", pb.ListRequest())
+        errors = [reply for reply in replies.values() if isinstance(reply, TriuneError)]
+        if len(errors) == len(replies):
+            raise errors[0]
+        found: dict[bytes, Job] = {}
+        for reply in replies.values():
+            for status in [] if isinstance(reply, TriuneError) else reply.jobs:
+                if status.plan_hash not in found:
+                    found[status.plan_hash] = Job(self, SignedPlan(status.plan.plan, status.plan.signature))
+        return sorted(found.values(), key=lambda job: job.plan.created, reverse=True)
+
+    def job(self, hash_prefix: str) -> Job:
+        """The one job whose hash begins so; JobError if there is none or more than one."""
+        found = [job for job in self.jobs() if job.hash.startswith(hash_prefix.lower())]
+        if len(found) != 1:
+            what = "No job's hash begins" if not found else f"{len(found)} jobs' hashes begin"
+            raise JobError(
+                f"{what} with {hash_prefix}.", remedy="`triune jobs` lists them; give more digits."
+            )
+        return found[0]
+
+
+def _chosen(offered: Sequence[Registration], name: str, holders: Sequence[str]) -> list[Registration]:
+    return [item for item in offered if item.dataset == name and item.holder in holders]

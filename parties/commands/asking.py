@@ -1,0 +1,158 @@
+"""`triune query`, `jobs`, `status`, `result` and `cancel`: what an analyst does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from parties.commands.output import say
+
+if TYPE_CHECKING:
+    from parties.client import Space
+    from parties.client.results import Result
+
+ANALYST_TOML = Path("analyst.toml")
+Config = Annotated[Path, typer.Option(metavar="FILE", help="The analyst's settings.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's hash, or its first digits.")]
+
+
+def query(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="The data set's name.")],
+    stat: Annotated[
+        list[str], typer.Option(metavar="KIND[:COLUMNS[:NUMBERS]]", help="A statistic; may be repeated.")
+    ],
+    by: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="A grouping column; may be repeated.")
+    ] = None,
+    where: Annotated[str, typer.Option(metavar="FILTER", help="Only records for which this is true.")] = "",
+    config: Config = ANALYST_TOML,
+    as_json: AsJson = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say what would run and open, and do not run it.")
+    ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Submit, print the job's hash, and leave.")
+    ] = False,
+) -> None:
+    """Ask a joint question of all holders of a data set.
+
+    Kinds: count, sum, mean, variance, std, median, minimum, maximum, describe, quantiles, histogram,
+    correlation.
+    Groups of fewer records than the parties' minimum count stay closed and print as "suppressed".
+
+    \b
+    Examples:
+      triune query gbsg2 --stat count
+      triune query gbsg2 --stat mean:tsize --by horTh --where 'age >= 50'
+      triune query gbsg2 --stat quantiles:age:10,50,90 --stat histogram:age:20,40,60,80
+      triune query gbsg2 --stat correlation:age,tsize,pnodes --json
+      triune query gbsg2 --stat describe:age --explain
+      triune query gbsg2 --stat describe:age --detach
+    """
+    with _space(config) as space:
+        asked = space.dataset(dataset).group_by(*(by or []))
+        asked = asked.where(where) if where else asked
+        if explain:
+            say(asked.explain(*stat))
+            return
+        job = asked.submit(*stat)
+        if detach:
+            say(job.hash)
+            return
+        _show(job.results(), as_json)
+
+
+def jobs(config: Config = ANALYST_TOML, as_json: AsJson = False) -> None:
+    """This analyst's jobs, newest first, as the compute parties know them.
+
+    \b
+    Examples:
+      triune jobs
+      triune jobs --config sandbox/alice/analyst.toml --json
+    """
+    with _space(config) as space:
+        found = [(job, job.status()) for job in space.jobs()]
+    if as_json:
+        say(json.dumps([{"job": job.hash, "title": job.title, "state": state.state} for job, state in found]))
+        return
+    for job, state in found:
+        say(f"{job.short}  {state.state:10}  {job.created:%Y-%m-%d %H:%M} UTC  {job.title}")
+    if not found:
+        say("No jobs yet. Ask with: triune query DATASET --stat count")
+
+
+def status(job: JobArgument, config: Config = ANALYST_TOML) -> None:
+    """What each compute party says of a job.
+
+    \b
+    Example:
+      triune status 3f9a12
+    """
+    with _space(config) as space:
+        found = space.job(job)
+        state = found.status()
+    say(f"{found.short}  {found.title}")
+    for party, told in state.parties.items():
+        say(f"  {party:32} {told}")
+    say(f"{state.state}{f': {state.error}' if state.error is not None else ''}")
+
+
+def result(job: JobArgument, config: Config = ANALYST_TOML, as_json: AsJson = False) -> None:
+    """The result of a job; waits for it if it still runs.
+
+    \b
+    Examples:
+      triune result 3f9a12
+      triune result 3f9a12 --json
+    """
+    with _space(config) as space:
+        _show(space.job(job).results(), as_json)
+
+
+def cancel(job: JobArgument, config: Config = ANALYST_TOML) -> None:
+    """End a job at all compute parties; nothing of it is released.
+
+    \b
+    Example:
+      triune cancel 3f9a12
+    """
+    with _space(config) as space:
+        found = space.job(job)
+        state = found.cancel()
+    say(f"{found.short} is {state.state}.")
+
+
+def _space(config: Path) -> Space:
+    from parties.client import connect
+
+    return connect(config)
+
+
+def _show(results: Iterable[Result], as_json: bool) -> None:
+    made = list(results)
+    if as_json:
+        say(json.dumps([_record(one) for one in made], indent=2))
+        return
+    for one in made:
+        say(f"{one!r}\n")
+
+
+def _record(one: Result) -> dict[str, Any]:
+    frame = one.to_pandas()
+    table = frame.reset_index() if frame.index.names != [None] or len(frame) > 1 else frame
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    cost = one.cost
+    return {
+        "title": one.title,
+        "rows": rows,
+        "suppressed": list(one.suppressed),
+        "holders": list(one.holders),
+        "seconds": cost.seconds,
+        "rounds": cost.rounds,
+        "bytes_sent_per_party": dict(cost.bytes_sent_per_party),
+    }
