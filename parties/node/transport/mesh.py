@@ -57,7 +57,7 @@ class Mesh(MeshServicer):
         self.party = self.names.index(identity.name)
         self._timeout_s = timeout_s
         self._board = Switchboard(self.party, self.names, self._post, timeout_s)
-        self._outboxes: dict[int, Outbox] = {}
+        self._outboxes: dict[int, Outbox[MeshFrame]] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._dialers = [
@@ -157,7 +157,7 @@ class Mesh(MeshServicer):
         yield from outbox
 
     def _read_until_end(
-        self, peer: int, outbox: Outbox, frames: Iterator[MeshFrame], context: grpc.ServicerContext
+        self, peer: int, outbox: Outbox[MeshFrame], frames: Iterator[MeshFrame], context: grpc.ServicerContext
     ) -> None:
         try:
             self._serve_link(peer, outbox, frames)
@@ -169,13 +169,13 @@ class Mesh(MeshServicer):
         finally:
             outbox.close()
 
-    def _outbox(self, name: str) -> Outbox:
-        outbox = Outbox(name, self._timeout_s)
+    def _outbox(self, name: str) -> Outbox[MeshFrame]:
+        outbox: Outbox[MeshFrame] = Outbox(name, self._timeout_s)
         hello = MeshHello(major=version.MAJOR, minor=version.MINOR, name=self._identity.name)
         outbox.put(MeshFrame(hello=hello))
         return outbox
 
-    def _serve_link(self, peer: int, outbox: Outbox, frames: Iterator[MeshFrame]) -> None:
+    def _serve_link(self, peer: int, outbox: Outbox[MeshFrame], frames: Iterator[MeshFrame]) -> None:
         """Read a link to its end; it counts as up from the peer's hello on."""
         name = self.names[peer]
         first = next(iter(frames), None)
@@ -192,7 +192,7 @@ class Mesh(MeshServicer):
         finally:
             self._down(peer, outbox)
 
-    def _down(self, peer: int, outbox: Outbox) -> None:
+    def _down(self, peer: int, outbox: Outbox[MeshFrame]) -> None:
         with self._lock:
             current = self._outboxes.get(peer) is outbox
             if current:

@@ -5,25 +5,34 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator
+from typing import Generic, Protocol, TypeVar
 
 from mpc.errors import PeerSilent, PeerVanished
-from parties.wire.mesh_pb2 import MeshFrame
 
 #: Frames that wait for a peer may hold this much (bytes).
 MAX_QUEUED_BYTES = 64 << 20
 
 
-class Outbox:
+class Sized(Protocol):
+    """A protobuf message."""
+
+    def ByteSize(self) -> int: ...  # noqa: N802 - protobuf's name
+
+
+Frame = TypeVar("Frame", bound=Sized)
+
+
+class Outbox(Generic[Frame]):
     """A queue of frames that gRPC's sender iterates over. `close` ends the iteration."""
 
     def __init__(self, peer: str, timeout_s: float, limit: int = MAX_QUEUED_BYTES) -> None:
         self._peer, self._timeout_s, self._limit = peer, timeout_s, limit
-        self._frames: deque[tuple[MeshFrame, int]] = deque()
+        self._frames: deque[tuple[Frame, int]] = deque()
         self._bytes = 0
         self._closed = False
         self._changed = threading.Condition()
 
-    def put(self, frame: MeshFrame) -> None:
+    def put(self, frame: Frame) -> None:
         """Queue a frame; waits while the link is full.
 
         Raises `PeerSilent` at the deadline, `PeerVanished` once the link is closed.
@@ -45,7 +54,7 @@ class Outbox:
             self._bytes += size
             self._changed.notify_all()
 
-    def __iter__(self) -> Iterator[MeshFrame]:
+    def __iter__(self) -> Iterator[Frame]:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or self._frames)

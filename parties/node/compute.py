@@ -1,0 +1,382 @@
+"""The compute role: from a signed plan to a sealed share, one thread a job.
+
+    submit > validate > offer > session > inputs > shares > verdicts > seal
+
+Nothing leaves before the three signed verdicts for this session are held. Any error ends the job at
+all parties, with the culprit's name.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from mpc.errors import (
+    ChannelError,
+    JobError,
+    PeerVanished,
+    PlanMismatch,
+    PlanRefused,
+    PlanReplayed,
+    SessionCancelled,
+    TriuneError,
+)
+from mpc.protocols.replicated.shares import InputPackage, ReplicatedShare, result_to_bytes
+from mpc.session import Session
+from mpc.statistics.joint import JointQuery
+from parties.identity.consortium import Consortium
+from parties.identity.keys import Identity
+from parties.identity.seal import seal
+from parties.law.policy import Policy, strictest
+from parties.node import handshake
+from parties.node.desk import HolderDesk
+from parties.node.jobs import Fault, Job, JobCost, State
+from parties.node.room import Room
+from parties.node.storage import Storage
+from parties.node.transport.mesh import Mesh
+from parties.query.compile import compile_plan
+from parties.query.plan import Plan, SignedPlan, open_plan
+from parties.query.validation import validate
+from parties.wire import common_pb2 as wire
+from parties.wire import status
+from parties.wire.holder_pb2 import ToHolder
+from parties.wire.mesh_pb2 import MeshFrame
+
+#: How long a holder of the plan may take to attach, and a party to answer a handshake (seconds).
+HOLDER_WAIT_S = 8.0
+HANDSHAKE_TIMEOUT_S = 8.0
+#: How long all inputs may take: holders read and aggregate their files meanwhile (seconds).
+INPUT_TIMEOUT_S = 300.0
+MAX_RUNNING_JOBS = 16
+MAX_ROOMS = 256
+RESULT_CONTEXT = b"triune/result/v1"
+
+_log = structlog.get_logger("triune.compute")
+
+
+@dataclass
+class Work:
+    """One job in memory: its plan, its query, and the room where its messages arrive."""
+
+    plan: Plan
+    signed: SignedPlan
+    query: JointQuery
+    room: Room
+    session: bytes = b""
+    shares: dict[str, dict[str, ReplicatedShare]] = field(default_factory=dict)
+
+    @property
+    def holders(self) -> tuple[str, ...]:
+        return tuple(part.name for part in self.plan.holders)
+
+
+class ComputeParty:
+    """This party's jobs. `mesh` is set once the links exist."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        consortium: Consortium,
+        policy: Policy,
+        storage: Storage,
+        desk: HolderDesk,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.identity, self.consortium, self.policy = identity, consortium, policy
+        self.storage, self.desk, self.clock = storage, desk, clock
+        self.mesh: Mesh
+        self.names = tuple(member.name for member in consortium.compute)
+        self.peers = tuple(name for name in self.names if name != identity.name)
+        self._lock = threading.RLock()
+        self._work: dict[bytes, Work] = {}
+        self._rooms: dict[bytes, Room] = {}
+
+    # --- what others ask for --------------------------------------------------------------------
+
+    def submit(self, signed: SignedPlan, *, relay: bool = False) -> Job:
+        """Validate a plan and start its job; the same plan again returns the job that exists.
+
+        Raises what `open_plan` and `validate` raise, `PlanReplayed` for a nonce used by another plan.
+        """
+        plan = open_plan(signed, self.consortium)
+        with self._lock:
+            known = self.storage.by_nonce(plan.nonce)
+            if known is not None:
+                return _same(known, signed)
+            validate(plan, self.consortium, self.desk.registrations(), int(self.clock()))
+            if len(self._work) >= MAX_RUNNING_JOBS:
+                raise PlanRefused(
+                    f"{self.identity.name} runs {MAX_RUNNING_JOBS} jobs already.",
+                    remedy="Try again in a minute.",
+                )
+            schema = next(r.catalogue for r in self.desk.registrations() if r.dataset == plan.dataset)
+            room = self._room(signed.hash)
+            work = Work(plan, signed, compile_plan(plan, schema), room)
+            self._work[signed.hash] = work
+            job = self._new_job(plan, signed)
+        if relay:
+            frame = wire.SignedPlan(plan=signed.plan, signature=signed.signature)
+            self.mesh.tell(MeshFrame(plan=frame))
+        threading.Thread(
+            target=self._run, args=(work, job), daemon=True, name=f"job {plan.nonce[:8]}"
+        ).start()
+        return job
+
+    def job(self, plan_hash: bytes, analyst: str) -> Job:
+        """An analyst's own job; of others' jobs one learns nothing."""
+        job = self.storage.get(plan_hash)
+        if job is None or job.analyst != analyst:
+            raise JobError(f"{self.identity.name} knows no such job of yours.", remedy="See `triune jobs`.")
+        return job
+
+    def cancel(self, plan_hash: bytes, analyst: str) -> Job:
+        job = self.job(plan_hash, analyst)
+        if not job.is_final:
+            self.end(
+                plan_hash, SessionCancelled("The analyst cancelled the job.", culprit=analyst), tell=True
+            )
+        return self.job(plan_hash, analyst)
+
+    def recover(self) -> None:
+        """Jobs that a restart cut off end as failed: their keys and shares are gone."""
+        error = PeerVanished(
+            f"{self.identity.name} was restarted in the middle of the job.",
+            remedy="Submit the query again.",
+            culprit=self.identity.name,
+        )
+        for job in self.storage.jobs():
+            if not job.is_final:
+                self._finish(job.plan_hash, error)
+
+    # --- what arrives ---------------------------------------------------------------------------
+
+    def on_offer(self, peer: str, offer: wire.Offer) -> None:
+        handshake.check_offer(offer, peer, self.consortium)
+        with self._lock:
+            for work in self._work.values():
+                if work.plan.nonce == offer.plan_nonce and work.signed.hash != offer.plan_hash:
+                    work.room.fail(_mismatch(peer))
+                    return
+        self._put(offer.plan_hash, "offer", peer, offer)
+
+    def on_plan(self, peer: str, plan: wire.SignedPlan) -> None:
+        try:
+            self.submit(SignedPlan(plan.plan, plan.signature))
+        except TriuneError as error:
+            _log.info("relayed plan refused", peer=peer, code=error.code)
+
+    def on_verdict(self, peer: str, verdict: wire.Verdict) -> None:
+        self._put(verdict.plan_hash, "verdict", peer, verdict)
+
+    def on_abort(self, peer: str, abort: wire.Abort) -> None:
+        self.end(abort.plan_hash, status.from_status(abort.status, peer), tell=False)
+
+    def on_link(self, peer: str, up: bool) -> None:
+        if not up:
+            self._lost(peer, lambda _: True)
+
+    def on_holder_lost(self, holder: str) -> None:
+        self._lost(holder, lambda work: holder in work.holders and holder not in work.shares)
+
+    def work_of(self, plan_hash: bytes, holder: str) -> Work:
+        """The running job that a holder sends inputs for."""
+        with self._lock:
+            work = self._work.get(plan_hash)
+        if work is None or holder not in work.holders:
+            raise JobError(f"{self.identity.name} runs no such job with {holder}.")
+        return work
+
+    def _put(self, plan_hash: bytes, kind: str, sender: str, message: Any) -> None:
+        room = self._room(plan_hash)
+        try:
+            room.put(kind, sender, message)
+        except TriuneError as error:
+            room.fail(error)
+
+    def _room(self, plan_hash: bytes) -> Room:
+        """The room of a plan, made at the first message; rooms without a job are few and forgotten first."""
+        with self._lock:
+            room = self._rooms.get(plan_hash)
+            if room is None:
+                waiting = [key for key in self._rooms if key not in self._work]
+                if len(waiting) >= MAX_ROOMS:
+                    del self._rooms[waiting[0]]
+                room = self._rooms[plan_hash] = Room()
+            return room
+
+    def _lost(self, name: str, concerns: Callable[[Work], bool]) -> None:
+        with self._lock:
+            works = [work for work in self._work.values() if concerns(work)]
+        for work in works:
+            self.end(work.signed.hash, _vanished(name), tell=True)
+
+    def end(self, plan_hash: bytes, error: TriuneError, *, tell: bool) -> None:
+        """End a job here, and at the others if `tell`."""
+        with self._lock:
+            work = self._work.get(plan_hash)
+        if work is not None:
+            work.room.fail(error)
+            self.mesh.fail(work.session, error)
+            if tell:
+                self._tell_abort(work, error)
+
+    def _tell_abort(self, work: Work, error: TriuneError) -> None:
+        abort = wire.Abort(plan_hash=work.signed.hash, status=status.to_status(error))
+        self.mesh.tell(MeshFrame(abort=abort))
+        for holder in work.holders:
+            try:
+                self.desk.tell([holder], ToHolder(abort=abort))
+            except ChannelError:
+                _log.info("abort not delivered", holder=holder)
+
+    # --- one job --------------------------------------------------------------------------------
+
+    def _run(self, work: Work, job: Job) -> None:
+        started = time.monotonic()
+        try:
+            self._execute(work, job, started)
+        except TriuneError as error:
+            self._fail(work, error)
+        except Exception as error:  # noqa: BLE001 - the last line of defence: the log gets the detail
+            self._fail(work, status.from_status(status.to_status(error)))
+        finally:
+            self.mesh.close(work.session)
+            with self._lock:
+                self._work.pop(work.signed.hash, None)
+                self._rooms.pop(work.signed.hash, None)
+
+    def _fail(self, work: Work, error: TriuneError) -> None:
+        self._tell_abort(work, error)
+        self._finish(work.signed.hash, error)
+
+    def _execute(self, work: Work, job: Job, started: float) -> None:
+        job = self._advance(job, State.VALIDATED)
+        absent = self.desk.missing
+        if not work.room.wait_until(lambda: not absent(work.holders), HOLDER_WAIT_S):
+            raise _not_connected(absent(work.holders)[0])
+        if not work.room.wait_until(lambda: len(self.mesh.linked()) == len(self.peers), HANDSHAKE_TIMEOUT_S):
+            raise _not_connected(next(peer for peer in self.peers if peer not in self.mesh.linked()))
+        job = self._advance(job, State.APPROVED)
+        keys, offers = self._agree_session(work)
+        job = self._advance(job, State.RUNNING, session=work.session)
+        minimum, extremes = self._collect_inputs(work, offers)
+        channel = self.mesh.open(work.session)
+        work.room.check()
+        session = Session(channel, keys)
+        digest = handshake.parameters_digest(work.signed.hash, minimum, extremes, work.holders)
+        session.agree(digest, "the plan's parameters")
+        session.protocol.compare_copies({h: list(work.shares[h].values()) for h in work.holders})
+        inputs = [work.shares[holder] for holder in work.holders]
+        result = work.query.on_shares(session, inputs, minimum, extremes)
+        self._collect_verdicts(work)
+        sealed = seal(
+            bytes.fromhex(work.plan.recipient_key),
+            result_to_bytes(result.share),
+            RESULT_CONTEXT + work.signed.hash + work.session,
+        )
+        traffic = channel.traffic
+        cost = JobCost(time.monotonic() - started, traffic.rounds, traffic.bytes_sent, traffic.bytes_received)
+        released = job.to(State.RELEASED, self.clock(), cost=cost, transcripts=channel.digests())
+        self.storage.put_result(released, sealed)
+
+    def _agree_session(self, work: Work) -> tuple[Any, Sequence[wire.Offer]]:
+        """Exchange offers; this attempt's keys, and the offers in party order."""
+        plan_hash = work.signed.hash
+        ticket = handshake.make_offer(self.identity, plan_hash, work.plan.nonce, self.policy.minimum_count)
+        plan = wire.SignedPlan(plan=work.signed.plan, signature=work.signed.signature)
+        self.mesh.tell(MeshFrame(offer=ticket.offer))
+        self.desk.tell(work.holders, ToHolder(job=plan))
+        self.desk.tell(work.holders, ToHolder(offer=ticket.offer))
+        received = work.room.collect("offer", self.peers, HANDSHAKE_TIMEOUT_S)
+        received[self.identity.name] = ticket.offer
+        offers = [received[name] for name in self.names]
+        work.session = handshake.session_of(offers)
+        keys = handshake.pair_keys(ticket, offers, self.names.index(self.identity.name), self.consortium)
+        return keys, offers
+
+    def _collect_inputs(self, work: Work, offers: Sequence[wire.Offer]) -> tuple[int, bool]:
+        """Every holder's consent and shares; the strictest minimum count, and whether extremes may open."""
+        accepts = work.room.collect("accept", work.holders, HANDSHAKE_TIMEOUT_S + HOLDER_WAIT_S)
+        for holder, accept in accepts.items():
+            handshake.check_accept(accept, holder, self.consortium)
+            if accept.session != work.session or accept.plan_hash != work.signed.hash:
+                raise PlanMismatch(f"{holder} accepted another session.", culprit=holder)
+        packages = work.room.collect("input", work.holders, INPUT_TIMEOUT_S)
+        party = self.names.index(self.identity.name)
+        for place, holder in enumerate(work.holders):
+            work.shares[holder] = {
+                block.name: InputPackage.from_bytes(
+                    party, packages[holder][block.name], block.elements
+                ).share()
+                for block in work.query.blocks_for(place)
+            }
+        counts = [message.minimum_count for message in (*offers, *accepts.values())]
+        minimum = strictest([work.plan.minimum_count, *counts])
+        return minimum, all(accept.allow_extremes for accept in accepts.values())
+
+    def _collect_verdicts(self, work: Work) -> None:
+        verdict = handshake.make_verdict(self.identity, work.signed.hash, work.session)
+        self.mesh.tell(MeshFrame(verdict=verdict))
+        verdicts = work.room.collect("verdict", self.peers, HANDSHAKE_TIMEOUT_S)
+        handshake.check_verdicts(verdicts, work.signed.hash, work.session, self.consortium)
+
+    # --- states ---------------------------------------------------------------------------------
+
+    def _new_job(self, plan: Plan, signed: SignedPlan) -> Job:
+        now = self.clock()
+        job = Job(signed.hash, plan.nonce, plan.analyst, signed.plan, signed.signature, now, now)
+        self.storage.put(job)
+        return job
+
+    def _advance(self, job: Job, state: State, **changes: object) -> Job:
+        moved = job.to(state, self.clock(), **changes)
+        self.storage.put(moved)
+        return moved
+
+    def _finish(self, plan_hash: bytes, error: TriuneError) -> None:
+        job = self.storage.get(plan_hash)
+        if job is None or job.is_final:
+            return
+        state = State.FAILED
+        if isinstance(error, PlanRefused):
+            state = State.REFUSED
+        elif isinstance(error, SessionCancelled):
+            state = State.CANCELLED
+        fault = Fault(error.code, error.message, error.remedy, error.culprit)
+        self.storage.put(job.to(state, self.clock(), fault=fault))
+        _log.info(
+            "job ended", job=plan_hash.hex()[:12], state=state.value, code=error.code, culprit=error.culprit
+        )
+
+
+def _same(known: Job, signed: SignedPlan) -> Job:
+    if known.plan_hash != signed.hash:
+        raise PlanReplayed(
+            "The plan's nonce was used for another plan.", remedy="Make a new plan with a fresh nonce."
+        )
+    return known
+
+
+def _mismatch(peer: str) -> PlanMismatch:
+    return PlanMismatch(
+        f"{peer} was sent a different plan under the same nonce.",
+        remedy="Send the same signed plan to every party.",
+        culprit=peer,
+    )
+
+
+def _vanished(name: str) -> PeerVanished:
+    return PeerVanished(
+        f"{name} vanished in the middle of the job; nothing was released.",
+        remedy="Submit the query again when its node is back.",
+        culprit=name,
+    )
+
+
+def _not_connected(name: str) -> PeerVanished:
+    return PeerVanished(f"{name} is not connected.", remedy="Start its node and submit again.", culprit=name)

@@ -1,0 +1,61 @@
+"""The holders that are attached to this compute party right now, and what they announced."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+from mpc.errors import PeerVanished
+from parties.management.catalogue import Registration
+from parties.node.transport.outbox import Outbox
+from parties.wire.holder_pb2 import ToHolder
+
+
+class HolderDesk:
+    """Attached holders by name. Registrations of a holder that left stay known, so plans name it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._outboxes: dict[str, Outbox[ToHolder]] = {}
+        self._registrations: dict[str, tuple[Registration, ...]] = {}
+
+    def attach(self, name: str, registrations: tuple[Registration, ...], outbox: Outbox[ToHolder]) -> None:
+        with self._lock:
+            previous = self._outboxes.get(name)
+            self._outboxes[name] = outbox
+            self._registrations[name] = registrations
+        if previous is not None:
+            previous.close()
+
+    def detach(self, name: str, outbox: Outbox[ToHolder]) -> bool:
+        """True if this was the holder's current stream."""
+        with self._lock:
+            if self._outboxes.get(name) is not outbox:
+                return False
+            del self._outboxes[name]
+            return True
+
+    def registrations(self) -> list[Registration]:
+        with self._lock:
+            return [item for held in self._registrations.values() for item in held]
+
+    def missing(self, names: Iterable[str]) -> list[str]:
+        with self._lock:
+            return [name for name in names if name not in self._outboxes]
+
+    def tell(self, names: Iterable[str], frame: ToHolder) -> None:
+        """Send to each; `PeerVanished` names one that is not attached."""
+        for name in names:
+            with self._lock:
+                outbox = self._outboxes.get(name)
+            if outbox is None:
+                raise PeerVanished(
+                    f"{name} is not connected.", remedy="Start its node and submit again.", culprit=name
+                )
+            outbox.put(frame)
+
+    def close(self) -> None:
+        with self._lock:
+            outboxes = list(self._outboxes.values())
+        for outbox in outboxes:
+            outbox.close()

@@ -1,0 +1,234 @@
+"""The holder role: dial every compute party, decide for itself, share its own rows' sums.
+
+A holder trusts no compute party: it checks the plan, its own policy, and the three offers, each from
+that party's own stream, before it opens its file.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import grpc
+import structlog
+
+from mpc.errors import CatalogueError, SessionCancelled, TriuneError
+from mpc.protocols.replicated.shares import InputPackage, share_input
+from parties.identity import tls
+from parties.identity.consortium import Consortium
+from parties.identity.keys import Identity
+from parties.law.policy import Policy, decide, demand
+from parties.management.catalogue import Registration
+from parties.management.datasets import DataSets
+from parties.node import handshake
+from parties.node.room import Room
+from parties.node.transport.outbox import Outbox
+from parties.query.compile import compile_plan, select_rows
+from parties.query.plan import Plan, SignedPlan, open_plan
+from parties.query.validation import validate
+from parties.wire import common_pb2 as wire
+from parties.wire import status, version
+from parties.wire.holder_pb2 import FromHolder, HolderHello, InputShare, ToHolder
+from parties.wire.holder_pb2_grpc import HolderGateStub
+
+CHUNK_BYTES = 1 << 20
+OFFER_TIMEOUT_S = 10.0
+LINK_TIMEOUT_S = 30.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
+_log = structlog.get_logger("triune.holder")
+
+
+class Holder:
+    """This party's data sets, offered to the consortium's compute parties."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        consortium: Consortium,
+        datasets: DataSets,
+        policy: Policy,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._identity, self._consortium, self._datasets = identity, consortium, datasets
+        self._policy, self._clock = policy, clock
+        self._names = tuple(member.name for member in consortium.compute)
+        self._lock = threading.Lock()
+        self._outboxes: dict[str, Outbox[FromHolder]] = {}
+        self._rooms: dict[bytes, Room] = {}
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        for name in self._names:
+            threading.Thread(target=self._dial, args=(name,), daemon=True, name=f"attach {name}").start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        with self._lock:
+            outboxes = list(self._outboxes.values())
+        for outbox in outboxes:
+            outbox.close()
+
+    def attached(self) -> tuple[str, ...]:
+        """The compute parties that have welcomed this holder."""
+        with self._lock:
+            return tuple(name for name in self._names if name in self._outboxes)
+
+    # --- links ----------------------------------------------------------------------------------
+
+    def _dial(self, name: str) -> None:
+        pause = FIRST_PAUSE_S
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            outbox: Outbox[FromHolder] = Outbox(name, LINK_TIMEOUT_S)
+            outbox.put(FromHolder(hello=self._hello()))
+            with tls.channel(self._identity, self._consortium, name) as channel:
+                frames = HolderGateStub(channel).Attach(iter(outbox), metadata=version.METADATA)
+                try:
+                    self._listen(name, outbox, frames)
+                except grpc.RpcError as error:
+                    _log.info("not attached", to=name, reason=status.from_rpc_error(error, name).message)
+                finally:
+                    self._detach(name, outbox)
+                    frames.cancel()
+            pause = (
+                FIRST_PAUSE_S
+                if time.monotonic() - started > LONGEST_PAUSE_S
+                else min(2 * pause, LONGEST_PAUSE_S)
+            )
+            self._stopping.wait(pause)
+
+    def _hello(self) -> HolderHello:
+        return HolderHello(
+            major=version.MAJOR,
+            minor=version.MINOR,
+            name=self._identity.name,
+            registrations=[item.to_json() for item in self._datasets.list()],
+        )
+
+    def _listen(self, name: str, outbox: Outbox[FromHolder], frames: Iterator[ToHolder]) -> None:
+        for frame in frames:
+            kind = frame.WhichOneof("frame")
+            if kind == "welcome":
+                with self._lock:
+                    self._outboxes[name] = outbox
+            elif kind == "job":
+                self._on_job(SignedPlan(frame.job.plan, frame.job.signature))
+            elif kind == "offer":
+                self._on_offer(name, frame.offer)
+            elif kind == "abort":
+                self._on_abort(name, frame.abort)
+
+    def _detach(self, name: str, outbox: Outbox[FromHolder]) -> None:
+        outbox.close()
+        with self._lock:
+            if self._outboxes.get(name) is outbox:
+                del self._outboxes[name]
+
+    def _tell(self, name: str, frame: FromHolder) -> None:
+        with self._lock:
+            outbox = self._outboxes.get(name)
+        if outbox is None:
+            raise SessionCancelled(f"The link to {name} is down.", culprit=name)
+        outbox.put(frame)
+
+    # --- jobs -----------------------------------------------------------------------------------
+
+    def _on_offer(self, name: str, offer: wire.Offer) -> None:
+        try:
+            handshake.check_offer(offer, name, self._consortium)
+        except TriuneError as error:
+            _log.warning("offer refused", party=name, code=error.code)
+            return
+        with self._lock:
+            room = self._rooms.get(offer.plan_hash)
+        if room is not None:
+            room.put("offer", name, offer)
+
+    def _on_abort(self, name: str, abort: wire.Abort) -> None:
+        with self._lock:
+            room = self._rooms.get(abort.plan_hash)
+        if room is not None:
+            room.fail(status.from_status(abort.status, name))
+
+    def _on_job(self, signed: SignedPlan) -> None:
+        """The first party to bring a plan starts it; a copy from another party changes nothing."""
+        with self._lock:
+            if signed.hash in self._rooms:
+                return
+            room = self._rooms[signed.hash] = Room()
+        threading.Thread(target=self._serve, args=(signed, room), daemon=True).start()
+
+    def _serve(self, signed: SignedPlan, room: Room) -> None:
+        try:
+            self._take_part(signed, room)
+        except TriuneError as error:
+            _log.info("job not served", job=signed.hash.hex()[:12], code=error.code)
+            self._refuse(signed.hash, error)
+        except Exception as error:  # noqa: BLE001 - the last line of defence: the log gets the detail
+            self._refuse(signed.hash, status.from_status(status.to_status(error)))
+        finally:
+            with self._lock:
+                self._rooms.pop(signed.hash, None)
+
+    def _refuse(self, plan_hash: bytes, error: TriuneError) -> None:
+        for name in self.attached():
+            try:
+                self._tell(
+                    name, FromHolder(refusal=wire.Abort(plan_hash=plan_hash, status=status.to_status(error)))
+                )
+            except TriuneError:
+                _log.info("refusal not delivered", to=name)
+
+    def _take_part(self, signed: SignedPlan, room: Room) -> None:
+        plan = open_plan(signed, self._consortium)
+        own = self._own_part(plan)
+        schema = validate(plan, self._consortium, self._claimed(plan, own), int(self._clock()))
+        demand(decide(frozenset(item.kind for item in plan.statistics), self._policy), self._identity.name)
+        query = compile_plan(plan, schema)
+        offers = room.collect("offer", self._names, OFFER_TIMEOUT_S)
+        session = handshake.session_of([offers[name] for name in self._names])
+        place = [part.name for part in plan.holders].index(self._identity.name)
+        rows = select_rows(plan, schema, self._datasets.open_rows(plan.dataset))
+        blocks = query.at_holder(rows, place)
+        accept = handshake.make_accept(
+            self._identity, signed.hash, session, self._policy.minimum_count, self._policy.allow_extremes
+        )
+        for name in self._names:
+            self._tell(name, FromHolder(accept=accept))
+        for block in query.blocks_for(place):
+            packages = share_input(blocks[block.name], block.domain)
+            for name, package in zip(self._names, packages, strict=True):
+                room.check()
+                self._send_block(name, session, block.name, package)
+
+    def _send_block(self, name: str, session: bytes, block: str, package: InputPackage) -> None:
+        data = package.to_bytes()
+        for offset in range(0, len(data), CHUNK_BYTES):
+            piece = data[offset : offset + CHUNK_BYTES]
+            share = InputShare(session=session, block=block, offset=offset, total=len(data), payload=piece)
+            self._tell(name, FromHolder(share=share))
+
+    def _own_part(self, plan: Plan) -> Registration:
+        for item in self._datasets.list():
+            if item.dataset == plan.dataset:
+                return item
+        raise CatalogueError(
+            f"{self._identity.name} holds no data set {plan.dataset!r}.",
+            remedy="Fetch the catalogue again and retry.",
+            culprit=self._identity.name,
+        )
+
+    def _claimed(self, plan: Plan, own: Registration) -> list[Registration]:
+        """What the plan says of the other holders, and what is true of this one."""
+        others = [
+            Registration(
+                dataset=plan.dataset,
+                holder=part.name,
+                rows_at_most=part.rows_at_most,
+                catalogue=own.catalogue,
+            )
+            for part in plan.holders
+            if part.name != self._identity.name
+        ]
+        return [own, *others]
