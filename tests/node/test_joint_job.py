@@ -1,0 +1,191 @@
+"""Three compute parties that are hospitals too, one hospital that only dials out, one analyst: real TLS."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pandas as pd
+import pytest
+
+from mpc.errors import TriuneError
+from mpc.protocols.replicated.shares import reconstruct
+from mpc.statistics.base import StatisticOutcome
+from parties.demo.cohort import COHORT_FILE, SCHEMA_FILE
+from parties.identity import consortium as consortia
+from parties.identity import sandbox, tls
+from parties.identity.keys import Identity
+from parties.identity.seal import unseal
+from parties.management.catalogue import Registration
+from parties.management.datasets import DataSets
+from parties.node import config
+from parties.node.app import Node
+from parties.node.compute import RESULT_CONTEXT
+from parties.query.builder import make_plan, parse_statistic
+from parties.query.compile import compile_plan
+from parties.query.expressions import parse
+from parties.query.plan import Plan, SignedPlan, sign_plan
+from parties.wire import analyst_pb2 as rpc
+from parties.wire import common_pb2 as wire
+from parties.wire import status, version
+from parties.wire.analyst_pb2_grpc import AnalystGateStub
+
+HOLDERS = ("ada", "bert", "cleo", "dora")
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for sock in sockets:
+        sock.bind(("127.0.0.1", 0))
+    ports = [int(sock.getsockname()[1]) for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    return ports
+
+
+@dataclass
+class House:
+    folder: Path
+    nodes: dict[str, Node]
+    frame: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        self.identity = Identity.load(self.folder / "eve" / "keys")
+        self.consortium = consortia.load(self.folder / "consortium.toml")
+        self.names = [member.name for member in self.consortium.compute]
+
+    def ask(self, name: str, method: str, request: Any) -> Any:
+        with tls.channel(self.identity, self.consortium, name) as channel:
+            try:
+                return getattr(AnalystGateStub(channel), method)(
+                    request, metadata=version.METADATA, timeout=20
+                )
+            except grpc.RpcError as error:
+                raise status.from_rpc_error(error, name) from None
+
+    def registrations(self) -> list[Registration]:
+        found = self.ask(self.names[0], "Describe", rpc.DescribeRequest()).registrations
+        return [Registration.from_json(data) for data in found]
+
+    def plan(self, *statistics: str, where: str = "", by: tuple[str, ...] = ()) -> Plan:
+        specs = [parse_statistic(text) for text in statistics]
+        chosen = parse(where) if where else None
+        return make_plan(
+            self.identity, self.consortium, self.registrations(), "gbsg2", specs,
+            now=int(time.time()), where=chosen, group_by=by,
+        )  # fmt: skip
+
+    def submit(self, signed: SignedPlan, name: str) -> Any:
+        sent = wire.SignedPlan(plan=signed.plan, signature=signed.signature)
+        return self.ask(name, "Submit", rpc.SubmitRequest(plan=sent))
+
+    def wait(self, signed: SignedPlan, name: str, seconds: float = 60) -> Any:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            (job,) = [j for j in self.ask(name, "List", rpc.ListRequest()).jobs if j.plan_hash == signed.hash]
+            if job.state >= rpc.RELEASED:
+                return job
+            time.sleep(0.05)
+        raise AssertionError("the job did not end")
+
+    def run(self, plan: Plan) -> tuple[StatisticOutcome, ...]:
+        signed = sign_plan(plan, self.identity)
+        for name in self.names:
+            self.submit(signed, name)
+        for name in self.names:
+            job = self.wait(signed, name)
+            assert job.state == rpc.RELEASED, job.error
+        ref = rpc.JobRef(plan_hash=signed.hash)
+        shares = [self.ask(name, "Fetch", ref) for name in self.names]
+        key = self.identity.recipient_key(bytes.fromhex(plan.nonce))
+        opened = [unseal(key, s.sealed, RESULT_CONTEXT + signed.hash + s.session) for s in shares]
+        schema = self.registrations()[0].catalogue
+        query = compile_plan(plan, schema)
+        return query.at_recipient(reconstruct(opened, query.output_elements, self.names))
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("house") / "consortium"
+    ports = free_ports(3)
+    compute = {name: f"127.0.0.1:{port}" for name, port in zip(HOLDERS, ports, strict=False)}
+    sandbox.init(folder, "test", compute=compute, holders=list(HOLDERS), analysts=["eve"])
+    frame, nodes = pd.read_csv(COHORT_FILE), {}
+    cuts = [0, 300, 500, 680, len(frame)]
+    for name, start, end in zip(HOLDERS, cuts, cuts[1:], strict=False):
+        part = folder / name / "part.csv"
+        frame.iloc[start:end].to_csv(part, index=False)
+        settings = config.load(folder / name / "node.toml", config.NodeConfig)
+        DataSets(settings.state, name).add(SCHEMA_FILE, part)
+        nodes[name] = Node(settings)
+    for node in nodes.values():
+        node.start()
+    assert all(node.wait_ready() for node in nodes.values())
+    yield House(folder, nodes, frame)
+    for node in nodes.values():
+        node.stop()
+
+
+def test_a_filtered_mean_by_group_equals_the_pooled_one(house: House) -> None:
+    outcomes = house.run(
+        house.plan("count", "mean:tsize", where='age >= 50 and tgrade == "II"', by=("horTh",))
+    )
+    pooled = house.frame.query('age >= 50 and tgrade == "II"').groupby("horTh").tsize
+    for outcome in outcomes:
+        level = outcome.group[0][1]
+        if outcome.kind == "count":
+            assert outcome.values["count"] == pooled.count()[level]
+        else:
+            assert outcome.values["mean"] == pytest.approx(pooled.mean()[level], rel=1e-12)
+
+
+def test_percentiles_equal_the_pooled_ones(house: House) -> None:
+    (outcome,) = house.run(house.plan("describe:progrec"))
+    for percent in (5, 25, 50, 75, 95):
+        assert outcome.values[f"{percent}%"] == house.frame.progrec.quantile(percent / 100)
+
+
+def test_a_small_cell_is_suppressed(house: House) -> None:
+    (outcome,) = house.run(house.plan("count", where="age < 25"))
+    assert outcome.values["count"] is None
+
+
+def test_the_same_plan_again_is_the_same_job(house: House) -> None:
+    signed = sign_plan(house.plan("count"), house.identity)
+    for name in house.names:
+        house.submit(signed, name)
+    first = house.wait(signed, house.names[0])
+    assert house.submit(signed, house.names[0]).session == first.session
+
+
+def test_a_plan_that_only_one_party_has_ends_and_names_who_lacks_it(house: House) -> None:
+    signed = sign_plan(house.plan("count"), house.identity)
+    house.submit(signed, house.names[0])
+    job = house.wait(signed, house.names[0])
+    assert job.state == rpc.FAILED
+    assert job.error.culprit in house.names[1:]
+
+
+def test_plans_that_differ_between_parties_do_not_run(house: House) -> None:
+    first = house.plan("count")
+    second = first.model_copy(update={"minimum_count": 3})
+    plans = [sign_plan(plan, house.identity) for plan in (first, second, first)]
+    for name, signed in zip(house.names, plans, strict=True):
+        house.submit(signed, name)
+    states = [house.wait(signed, name).state for name, signed in zip(house.names, plans, strict=True)]
+    assert rpc.RELEASED not in states
+    assert rpc.REFUSED in states
+
+
+def test_an_altered_plan_is_refused_with_a_typed_error(house: House) -> None:
+    signed = sign_plan(house.plan("count"), house.identity)
+    altered = SignedPlan(signed.plan.replace(b'"minimum_count":1', b'"minimum_count":2'), signed.signature)
+    with pytest.raises(TriuneError) as refusal:
+        house.submit(altered, house.names[0])
+    assert refusal.value.code == "IDENTITY"
+    assert refusal.value.remedy
