@@ -21,7 +21,7 @@ from parties.client.watching import Watchers
 from parties.identity.seal import unseal
 from parties.management.catalogue import Schema
 from parties.query.compile import compile_plan
-from parties.query.plan import Plan, SignedPlan, open_plan
+from parties.query.plan import Plan, SignedPlan, open_plan, result_context
 from parties.wire import analyst_pb2 as pb
 from parties.wire.status import from_status
 
@@ -174,7 +174,7 @@ class Job:
                 remedy="Do not use this result; submit the query again.",
             )
         private = self._space.identity.recipient_key(bytes.fromhex(self.plan.nonce))
-        context = bytes.fromhex(self.hash) + sessions.pop()
+        context = result_context(bytes.fromhex(self.hash), sessions.pop())
         copies = [unseal(private, share.sealed, context) for share in shares.values()]
         return reconstruct(copies, query.output_elements, list(shares))
 

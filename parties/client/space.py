@@ -136,7 +136,7 @@ class Space:
 
     def explain(self, dataset: Dataset, statistics: Sequence[StatisticSpec]) -> str:
         """What the question would do; nothing is submitted."""
-        return str(explain(self.plan(dataset, statistics), dataset.schema))
+        return "\n".join(explain(self.plan(dataset, statistics), dataset.schema))
 
     def submit(
         self, dataset: Dataset, statistics: Sequence[StatisticSpec], labels: Sequence[str] = ()

@@ -40,7 +40,7 @@ from parties.node.room import Room
 from parties.node.storage import Storage
 from parties.node.transport.mesh import Mesh
 from parties.query.compile import compile_plan
-from parties.query.plan import Plan, SignedPlan, open_plan
+from parties.query.plan import Plan, SignedPlan, open_plan, result_context
 from parties.query.validation import validate
 from parties.wire import common_pb2 as wire
 from parties.wire import status
@@ -54,7 +54,6 @@ HANDSHAKE_TIMEOUT_S = 8.0
 INPUT_TIMEOUT_S = 300.0
 MAX_RUNNING_JOBS = 16
 MAX_ROOMS = 256
-RESULT_CONTEXT = b"triune/result/v1"
 
 _log = structlog.get_logger("triune.compute")
 
@@ -277,7 +276,7 @@ class ComputeParty:
         sealed = seal(
             bytes.fromhex(work.plan.recipient_key),
             result_to_bytes(result.share),
-            RESULT_CONTEXT + work.signed.hash + work.session,
+            result_context(work.signed.hash, work.session),
         )
         traffic = channel.traffic
         cost = JobCost(time.monotonic() - started, traffic.rounds, traffic.bytes_sent, traffic.bytes_received)

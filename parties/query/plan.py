@@ -92,6 +92,11 @@ class SignedPlan:
         return hashlib.sha256(self.plan).digest()
 
 
+def result_context(plan_hash: bytes, session: bytes) -> bytes:
+    """What a sealed result share is bound to: it opens for this session of this plan alone."""
+    return b"triune/result/v1" + plan_hash + session
+
+
 def fresh_nonce() -> str:
     return os.urandom(NONCE_BYTES).hex()
 

@@ -25,11 +25,10 @@ from parties.management.catalogue import Registration
 from parties.management.datasets import DataSets
 from parties.node import config
 from parties.node.app import Node
-from parties.node.compute import RESULT_CONTEXT
 from parties.query.builder import make_plan, parse_statistic
 from parties.query.compile import compile_plan
 from parties.query.expressions import parse
-from parties.query.plan import Plan, SignedPlan, sign_plan
+from parties.query.plan import Plan, SignedPlan, result_context, sign_plan
 from parties.wire import analyst_pb2 as rpc
 from parties.wire import common_pb2 as wire
 from parties.wire import status, version
@@ -103,7 +102,7 @@ class House:
         ref = rpc.JobRef(plan_hash=signed.hash)
         shares = [self.ask(name, "Fetch", ref) for name in self.names]
         key = self.identity.recipient_key(bytes.fromhex(plan.nonce))
-        opened = [unseal(key, s.sealed, RESULT_CONTEXT + signed.hash + s.session) for s in shares]
+        opened = [unseal(key, s.sealed, result_context(signed.hash, s.session)) for s in shares]
         schema = self.registrations()[0].catalogue
         query = compile_plan(plan, schema)
         return query.at_recipient(reconstruct(opened, query.output_elements, self.names))
