@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import grpc
 import structlog
+from google.protobuf.message import DecodeError
 
 from mpc.errors import (
     BY_CODE,
@@ -32,7 +33,8 @@ from mpc.errors import (
 from parties.wire.common_pb2 import Status
 
 METADATA_KEY = "triune-status-bin"
-_MAX_TEXT_CHARS = 2000
+#: Texts are cut to this on both ends: a status must fit the 8 KiB that gRPC allows for metadata.
+_MAX_TEXT_CHARS = 1000
 
 _GRPC_CODES: Mapping[type[TriuneError], grpc.StatusCode] = MappingProxyType(
     {
@@ -53,7 +55,12 @@ _log = structlog.get_logger("triune.wire")
 def to_status(error: BaseException) -> Status:
     """The public form of an error. Of a foreign exception only an incident number."""
     if isinstance(error, TriuneError):
-        return Status(code=error.code, message=error.message, remedy=error.remedy, culprit=error.culprit)
+        return Status(
+            code=error.code,
+            message=error.message[:_MAX_TEXT_CHARS],
+            remedy=error.remedy[:_MAX_TEXT_CHARS],
+            culprit=error.culprit[:64],
+        )
     incident = secrets.token_hex(4)
     _log.error("incident", incident=incident, kind=type(error).__name__, exc_info=error)
     return Status(
@@ -91,7 +98,10 @@ def from_rpc_error(error: grpc.RpcError, peer: str) -> TriuneError:
     trailing: Any = error.trailing_metadata() if isinstance(error, grpc.Call) else ()
     for key, value in trailing or ():
         if key == METADATA_KEY and isinstance(value, bytes):
-            return from_status(Status.FromString(value), peer)
+            try:
+                return from_status(Status.FromString(value), peer)
+            except DecodeError:
+                break  # no status of ours: the gRPC code says what there is to say
     code = error.code() if isinstance(error, grpc.Call) else None
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, None):
         return PeerVanished(

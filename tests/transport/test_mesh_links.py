@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +20,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.channel import Tag
-from mpc.errors import PeerSilent, PeerVanished, ProtocolAbort, TagMismatch
+from mpc.errors import (
+    ConfigError,
+    IdentityError,
+    PeerSilent,
+    PeerVanished,
+    ProtocolAbort,
+    TagMismatch,
+    TriuneError,
+)
 from mpc.randomness import FreshKeys, PairKeys
 from mpc.session import Session
 from parties.identity import tls
@@ -28,8 +38,10 @@ from parties.node.transport.channel import GrpcChannel
 from parties.node.transport.framing import CHUNK_BYTES, Assembler, split
 from parties.node.transport.mesh import Mesh, MeshEvents
 from parties.node.transport.outbox import Outbox
+from parties.wire import status, version
 from parties.wire.common_pb2 import Offer
-from parties.wire.mesh_pb2 import Data, MeshFrame
+from parties.wire.mesh_pb2 import Data, MeshFrame, MeshHello
+from parties.wire.mesh_pb2_grpc import MeshStub
 
 NAMES = ("ada", "bert", "cleo")
 SESSION = bytes(range(32))
@@ -54,12 +66,13 @@ class Peer:
     consortium: Consortium
     timeout_s: float = 20.0
     offers: list[tuple[str, Offer]] = field(default_factory=list)
+    fault: Exception | None = None  # what the node does with the next offer
     mesh: Mesh = field(init=False)
     server: grpc.Server = field(init=False)
 
     def start(self) -> None:
         ignore: Callable[..., None] = lambda *_: None  # noqa: E731
-        events = MeshEvents(lambda *a: self.offers.append(a), ignore, ignore, ignore, ignore)
+        events = MeshEvents(self.offered, ignore, ignore, ignore, ignore)
         self.mesh = Mesh(self.identity, self.consortium, events, self.timeout_s)
         self.server = grpc.server(futures.ThreadPoolExecutor(8), options=tls.SERVER_OPTIONS)
         self.mesh.register(self.server)
@@ -67,6 +80,12 @@ class Peer:
         tls.bind(self.server, address, tls.server_credentials(self.identity, self.consortium))
         self.server.start()
         self.mesh.start()
+
+    def offered(self, peer: str, offer: Offer) -> None:
+        fault, self.fault = self.fault, None
+        if fault is not None:
+            raise fault
+        self.offers.append((peer, offer))
 
     def stop(self) -> None:
         self.mesh.stop()
@@ -161,6 +180,123 @@ def test_control_frames_reach_every_peer(peers: list[Peer]) -> None:
     peers[1].mesh.tell(MeshFrame(offer=Offer(party="bert", attempt=1)))
     until(lambda: peers[0].offers and peers[2].offers)
     assert peers[0].offers[0][0] == peers[2].offers[0][0] == "bert"
+
+
+def test_a_session_opened_after_a_loss_fails_at_once(peers: list[Peer]) -> None:
+    peers[2].stop()
+    until(lambda: peers[0].mesh.linked() == ("bert",))
+    with pytest.raises(PeerVanished, match="cleo"):
+        peers[0].mesh.open(SESSION).recv(2, Tag((), 0, "mul", 1))
+
+
+@contextmanager
+def dialled(peer: Peer, to: str, hello: MeshHello) -> Iterator[Any]:
+    """A link by hand, with the keys of `peer`."""
+    ended = threading.Event()
+
+    def frames() -> Iterator[MeshFrame]:
+        yield MeshFrame(hello=hello)
+        ended.wait(20)
+
+    with tls.channel(peer.identity, peer.consortium, to) as channel:
+        call = MeshStub(channel).Link(frames(), metadata=version.METADATA)
+        yield call
+        ended.set()
+        call.cancel()
+
+
+def test_a_link_that_replaces_another_ends_its_sessions(peers: list[Peer]) -> None:
+    channel = peers[1].mesh.open(SESSION)
+    with dialled(peers[0], "bert", MeshHello(major=version.MAJOR, name="ada")) as call:
+        next(call)
+        with pytest.raises(PeerVanished, match="ada"):
+            channel.recv(0, Tag((), 0, "mul", 1))
+
+
+@pytest.mark.parametrize(
+    ("who", "hello", "code", "kind"),
+    [
+        (0, MeshHello(major=version.MAJOR + 1, name="ada"), grpc.StatusCode.FAILED_PRECONDITION, ConfigError),
+        (0, MeshHello(major=version.MAJOR, name="cleo"), grpc.StatusCode.ABORTED, ProtocolAbort),
+        (2, MeshHello(major=version.MAJOR, name="cleo"), grpc.StatusCode.PERMISSION_DENIED, IdentityError),
+    ],
+)
+def test_who_does_not_fit_is_refused_with_a_typed_status(
+    peers: list[Peer], who: int, hello: MeshHello, code: grpc.StatusCode, kind: type[TriuneError]
+) -> None:
+    with dialled(peers[who], "bert", hello) as call:
+        with pytest.raises(grpc.RpcError) as refused:
+            next(call)
+        assert refused.value.code() is code
+        assert type(status.from_rpc_error(refused.value, "bert")) is kind
+    assert peers[1].mesh.linked() == ("ada", "cleo")
+
+
+def test_only_compute_parties_may_link(peers: list[Peer]) -> None:
+    stranger = Identity.generate("ada")
+    public, ada = stranger.public(), peers[0].consortium.member("ada")
+    forged = dataclasses.replace(ada, tls_key=public.tls_key, signing_key=public.signing_key)
+    members = (forged, *peers[0].consortium.members[1:])
+    cheat = Peer(stranger, Consortium("test", True, members))
+    with dialled(cheat, "bert", MeshHello(major=version.MAJOR, name="ada")) as call:
+        with pytest.raises(grpc.RpcError) as refused:
+            next(call)
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize("fault", [ValueError("a fault of the node's"), IdentityError("A forged offer.")])
+def test_a_control_frame_that_cannot_be_digested_costs_at_most_the_link(
+    peers: list[Peer], fault: Exception
+) -> None:
+    peers[0].fault = fault
+    peers[1].mesh.tell(MeshFrame(offer=Offer(party="bert")))
+    until(lambda: peers[0].fault is None)
+    until(lambda: peers[0].mesh.linked() == ("bert", "cleo") and peers[1].mesh.linked() == ("ada", "cleo"))
+    peers[1].mesh.tell(MeshFrame(offer=Offer(party="bert")))
+    until(lambda: peers[0].offers)
+
+
+def test_sessions_share_the_links_and_end_alone(peers: list[Peer]) -> None:
+    tag, sessions = Tag((), 0, "mul", 3 * CHUNK_BYTES // 8, 1), [bytes([n]) * 32 for n in range(8)]
+    opened = [channels(peers, session) for session in sessions]
+    senders = [
+        threading.Thread(target=each[0].send, args=(1, tag, bytes([n]) * 3 * CHUNK_BYTES))
+        for n, each in enumerate(opened)
+    ]
+    for sender in senders:
+        sender.start()
+    # A forged piece ends the session that it names, no other.
+    forged = MeshFrame(data=Data(session=sessions[0], primitive="mul", elements=1, total=8, offset=1))
+    peers[0].mesh._post(1, forged, 0)
+    for sender in senders:
+        sender.join(30)
+    for n, each in enumerate(opened[1:], 1):
+        assert bytes(each[1].recv(0, tag)[1]) == bytes([n]) * 3 * CHUNK_BYTES
+    with pytest.raises(ProtocolAbort, match="ada"):
+        opened[0][1].recv(0, Tag((), 1, "mul", 1))
+
+
+def test_an_outbox_lets_control_frames_pass() -> None:
+    outbox: Outbox[MeshFrame] = Outbox("bert", timeout_s=0.05, limit=100)
+    outbox.put(MeshFrame(data=Data(payload=bytes(200))))
+    outbox.put_control(MeshFrame(offer=Offer(attempt=7)))
+    frames = iter(outbox)
+    assert [next(frames).WhichOneof("frame"), next(frames).WhichOneof("frame")] == ["data", "offer"]
+
+
+def test_who_waits_for_room_gets_it_or_hears_that_the_link_is_down() -> None:
+    outbox: Outbox[MeshFrame] = Outbox("bert", timeout_s=20, limit=100)
+    outbox.put(MeshFrame(data=Data(payload=bytes(90))))
+    with futures.ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(outbox.put, MeshFrame(data=Data(payload=bytes(80))))
+        frames = iter(outbox)
+        assert len(next(frames).data.payload) == 90
+        assert len(next(frames).data.payload) == 80
+        assert waiting.result(20) is None
+        blocked = pool.submit(outbox.put, MeshFrame(data=Data(payload=bytes(90))))
+        outbox.close()
+        with pytest.raises(PeerVanished):
+            blocked.result(20)
 
 
 def test_an_outbox_is_bounded() -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from mpc.channel import Channel, Mailbox, Payload, Tag
-from mpc.errors import PeerVanished, TriuneError
-from parties.node.transport.framing import split
+from mpc.errors import PeerVanished, ProtocolAbort, TriuneError
+from parties.node.transport.early import EarlyMessages
+from parties.node.transport.framing import CHUNK_BYTES, split, weight
 from parties.wire.mesh_pb2 import MeshFrame
 
-#: Messages of sessions that this party has not opened yet: how many sessions, how many bytes in all.
-MAX_EARLY_SESSIONS = 64
-MAX_EARLY_BYTES = 64 << 20
+#: Messages of a session not yet open are kept this many round timeouts: holders may still be sharing.
+EARLY_TIMEOUTS = 4
 
-Post = Callable[[int, MeshFrame], None]
+#: Hands (peer, frame, weight in bytes) to the peer's outbox; raises `PeerVanished` or `PeerSilent`.
+Post = Callable[[int, MeshFrame, int], None]
 
 
 class GrpcChannel(Channel):
@@ -30,9 +32,9 @@ class GrpcChannel(Channel):
 
     def send(self, to: int, tag: Tag, payload: Payload) -> None:
         with self._order[to]:  # both ends hash a peer's messages in the order of the stream
-            self._count_sent(to, tag, payload)
-            for frame in split(self.session_id, tag, payload):
-                self._post(to, frame)
+            for place, frame in enumerate(split(self.session_id, tag, payload)):
+                self._post(to, frame, weight(len(payload), place * CHUNK_BYTES))
+            self._count_sent(to, tag, payload)  # while gRPC already sends
 
     def recv(self, frm: int, tag: Tag) -> tuple[Tag, Payload]:
         return self._mailbox.take(frm, tag)
@@ -52,47 +54,58 @@ class GrpcChannel(Channel):
 class Switchboard:
     """Open sessions by id. What arrives for a session not yet open waits, within limits."""
 
-    def __init__(self, party: int, names: Sequence[str], post: Post, timeout_s: float) -> None:
+    def __init__(
+        self,
+        party: int,
+        names: Sequence[str],
+        post: Post,
+        timeout_s: float,
+        linked: Callable[[int], bool] = lambda _: True,
+    ) -> None:
         self._party, self._names, self._post, self._timeout_s = party, tuple(names), post, timeout_s
+        self._linked = linked
         self._lock = threading.Lock()
         self._open: dict[bytes, GrpcChannel] = {}
-        self._early: dict[bytes, list[tuple[int, Tag, Payload]]] = {}
-        self._early_bytes = 0
+        self._early = EarlyMessages(EARLY_TIMEOUTS * timeout_s, time.monotonic)
 
     def open(self, session: bytes) -> GrpcChannel:
-        """The channel of a new session, with what came early already delivered."""
+        """The channel of a new session, with what came early already delivered.
+
+        Every receive of it raises at once if a peer's link is down or its early messages were dropped.
+        """
         channel = GrpcChannel(self._party, self._names, session, self._post, self._timeout_s)
         with self._lock:
+            if session in self._open:
+                raise ProtocolAbort("A session was opened twice.", remedy="Submit the query again.")
+            early = self._early.claim(session)
             self._open[session] = channel
-            early = self._early.pop(session, [])
-            self._early_bytes -= sum(len(payload) for _, _, payload in early)
-            for frm, tag, payload in early:
+            for frm, tag, payload in early or ():
                 channel.arrived(frm, tag, payload)
+            if early is None:
+                channel.fail(_dropped())
+            # Here, under the lock: a link that breaks later finds the channel among the open ones.
+            for peer in range(len(self._names)):
+                if peer != self._party and not self._linked(peer):
+                    channel.fail(self._vanished(peer))
         return channel
 
     def close(self, session: bytes) -> None:
+        """The session is over: what still comes for it is dropped."""
         with self._lock:
+            self._early.end(session)
             self._open.pop(session, None)
 
     def route(self, session: bytes, frm: int, tag: Tag, payload: Payload) -> None:
         """Hand a message to its session; of unknown sessions only a bounded amount is kept."""
         with self._lock:
             channel = self._open.get(session)
-            if channel is not None:
-                channel.arrived(frm, tag, payload)
+            if channel is None:
+                self._early.keep(session, (frm, tag, payload))
                 return
-            if self._early_bytes + len(payload) > MAX_EARLY_BYTES:
-                return
-            if session not in self._early and len(self._early) >= MAX_EARLY_SESSIONS:
-                self._early_bytes -= self._drop_oldest()
-            self._early.setdefault(session, []).append((frm, tag, payload))
-            self._early_bytes += len(payload)
-
-    def _drop_oldest(self) -> int:
-        first = next(iter(self._early))
-        return sum(len(payload) for _, _, payload in self._early.pop(first))
+        channel.arrived(frm, tag, payload)  # hashes: not under the lock that all links share
 
     def fail(self, session: bytes, error: TriuneError) -> None:
+        """End one session here."""
         with self._lock:
             channel = self._open.get(session)
         if channel is not None:
@@ -100,14 +113,23 @@ class Switchboard:
 
     def peer_lost(self, peer: int) -> None:
         """Every open session ends at once and names the peer."""
-        name = self._names[peer]
         with self._lock:
+            self._early.lose(peer)
             channels = list(self._open.values())
         for channel in channels:
-            channel.fail(
-                PeerVanished(
-                    f"{name} vanished in the middle of a session.",
-                    remedy="Nothing was released. Submit the query again when that node is back.",
-                    culprit=name,
-                )
-            )
+            channel.fail(self._vanished(peer))
+
+    def _vanished(self, peer: int) -> PeerVanished:
+        name = self._names[peer]
+        return PeerVanished(
+            f"{name} vanished in the middle of a session.",
+            remedy="Nothing was released. Submit the query again when that node is back.",
+            culprit=name,
+        )
+
+
+def _dropped() -> ProtocolAbort:
+    return ProtocolAbort(
+        "Messages of a session were dropped because it was opened too late.",
+        remedy="Submit the query again; if it happens again, run fewer queries at a time.",
+    )

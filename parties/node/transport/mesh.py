@@ -10,12 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 import structlog
 
 from mpc.channel import ROUND_TIMEOUT_S
-from mpc.errors import IdentityError, PeerVanished, ProtocolAbort, TriuneError
+from mpc.errors import ChannelError, IdentityError, PeerVanished, ProtocolAbort, TriuneError
 from parties.identity import tls
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
@@ -56,8 +57,8 @@ class Mesh(MeshServicer):
         self.names = tuple(member.name for member in consortium.compute)
         self.party = self.names.index(identity.name)
         self._timeout_s = timeout_s
-        self._board = Switchboard(self.party, self.names, self._post, timeout_s)
         self._outboxes: dict[int, Outbox[MeshFrame]] = {}
+        self._board = Switchboard(self.party, self.names, self._post, timeout_s, self._is_linked)
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._dialers = [
@@ -100,17 +101,21 @@ class Mesh(MeshServicer):
             outboxes = list(self._outboxes.values())
         for outbox in outboxes:
             try:
-                outbox.put(frame)
-            except PeerVanished as error:
+                outbox.put_control(frame)  # a full link to one peer must not keep an abort from the other
+            except ChannelError as error:
                 _log.info("control frame not sent", peer=error.culprit)
 
-    def _post(self, peer: int, frame: MeshFrame) -> None:
+    def _is_linked(self, peer: int) -> bool:
+        with self._lock:
+            return peer in self._outboxes
+
+    def _post(self, peer: int, frame: MeshFrame, size: int) -> None:
         with self._lock:
             outbox = self._outboxes.get(peer)
         if outbox is None:
             name = self.names[peer]
             raise PeerVanished(f"There is no link to {name}.", remedy="Start that node.", culprit=name)
-        outbox.put(frame)
+        outbox.put(frame, size)
 
     # --- dialling and serving -------------------------------------------------------------------
 
@@ -118,42 +123,60 @@ class Mesh(MeshServicer):
         name, pause = self.names[peer], FIRST_PAUSE_S
         while not self._stopping.is_set():
             started = time.monotonic()
-            with tls.channel(self._identity, self._consortium, name) as channel:
-                outbox = self._outbox(name)
-                frames = MeshStub(channel).Link(iter(outbox), metadata=version.METADATA)
-                try:
-                    self._serve_link(peer, outbox, frames)
-                except grpc.RpcError as error:
-                    _log.info("link down", peer=name, reason=status.from_rpc_error(error, name).message)
-                except TriuneError as error:
-                    _log.warning("link refused", peer=name, reason=error.message)
-                finally:
-                    outbox.close()
-                    frames.cancel()
-            pause = (
-                FIRST_PAUSE_S
-                if time.monotonic() - started > LONGEST_PAUSE_S
-                else min(2 * pause, LONGEST_PAUSE_S)
-            )
+            try:
+                self._dial_once(peer)
+            except grpc.RpcError as error:
+                _log.info("link down", peer=name, reason=status.from_rpc_error(error, name).message)
+            except TriuneError as error:
+                _log.warning("link refused", peer=name, reason=error.message)
+            except Exception:  # noqa: BLE001 - logged
+                # Whatever it was, the dialler lives on: nothing has to be restarted.
+                _log.exception("link failed", peer=name)
+            lasted = time.monotonic() - started > LONGEST_PAUSE_S
+            pause = FIRST_PAUSE_S if lasted else min(2 * pause, LONGEST_PAUSE_S)
             self._stopping.wait(pause)
+
+    def _dial_once(self, peer: int) -> None:
+        """Dial, and serve the link to its end."""
+        name = self.names[peer]
+        with tls.channel(self._identity, self._consortium, name) as channel:
+            outbox = self._outbox(name)
+            frames = MeshStub(channel).Link(iter(outbox), metadata=version.METADATA)
+            try:
+                self._check_greeting(name, frames)
+                self._serve_link(peer, outbox, frames)
+            finally:
+                outbox.close()
+                frames.cancel()
 
     def Link(  # noqa: N802 - the name of the RPC
         self, request_iterator: Iterator[MeshFrame], context: grpc.ServicerContext
     ) -> Iterator[MeshFrame]:
-        """A peer dials: answer on the same stream until either side ends it."""
+        """A peer dials: answer on the same stream until either side ends it.
+
+        Its hello is read before anything is answered, so that a refusal is the RPC's own status.
+        """
         try:
             peer = tls.peer_of(context, self._consortium)
             if peer.name not in self.names[: self.party]:
-                raise IdentityError(f"{peer.name} may not open a mesh link here.", culprit=peer.name)
-            place = self.names.index(peer.name)
+                raise IdentityError(
+                    f"{peer.name} may not open a mesh link to {self.names[self.party]}.",
+                    remedy="Only compute parties that stand earlier in the consortium file dial.",
+                    culprit=peer.name,
+                )
+            self._check_greeting(peer.name, request_iterator)
         except TriuneError as error:
+            _log.warning("link refused", peer=error.culprit, reason=error.message)
             status.abort(context, error)
         outbox = self._outbox(peer.name)
         context.add_callback(outbox.close)
-        reader = threading.Thread(
-            target=self._read_until_end, args=(place, outbox, request_iterator, context), daemon=True
-        )
-        reader.start()
+        place = self.names.index(peer.name)
+        threading.Thread(
+            target=self._read_until_end,
+            args=(place, outbox, request_iterator, context),
+            daemon=True,
+            name=f"link {peer.name}",
+        ).start()
         yield from outbox
 
     def _read_until_end(
@@ -164,7 +187,7 @@ class Mesh(MeshServicer):
         except grpc.RpcError:
             _log.info("link down", peer=self.names[peer])
         except TriuneError as error:
-            _log.warning("link refused", peer=self.names[peer], reason=error.message)
+            _log.warning("link ended", peer=self.names[peer], reason=error.message)
             context.cancel()
         finally:
             outbox.close()
@@ -172,22 +195,27 @@ class Mesh(MeshServicer):
     def _outbox(self, name: str) -> Outbox[MeshFrame]:
         outbox: Outbox[MeshFrame] = Outbox(name, self._timeout_s)
         hello = MeshHello(major=version.MAJOR, minor=version.MINOR, name=self._identity.name)
-        outbox.put(MeshFrame(hello=hello))
+        outbox.put_control(MeshFrame(hello=hello))
         return outbox
 
-    def _serve_link(self, peer: int, outbox: Outbox[MeshFrame], frames: Iterator[MeshFrame]) -> None:
-        """Read a link to its end; it counts as up from the peer's hello on."""
-        name = self.names[peer]
-        first = next(iter(frames), None)
+    def _check_greeting(self, name: str, frames: Iterator[MeshFrame]) -> None:
+        """Reads the first frame; ProtocolAbort or ConfigError unless it is a fitting hello."""
+        first = next(frames, None)
         if first is None or first.WhichOneof("frame") != "hello" or first.hello.name != name:
             raise ProtocolAbort(f"{name} did not greet.", remedy="Check that it runs Triune.", culprit=name)
         version.check(first.hello.major, name)
+
+    def _serve_link(self, peer: int, outbox: Outbox[MeshFrame], frames: Iterator[MeshFrame]) -> None:
+        """Read a link to its end; it counts as up from now on."""
         with self._lock:
             previous, self._outboxes[peer] = self._outboxes.get(peer), outbox
         if previous is not None:
+            # The peer was restarted before its old link was seen to break: its sessions are gone with it.
             previous.close()
-        self._events.link(name, True)
+            self._board.peer_lost(peer)
+            self._events.link(self.names[peer], False)
         try:
+            self._events.link(self.names[peer], True)
             self._read(peer, frames)
         finally:
             self._down(peer, outbox)
@@ -202,21 +230,34 @@ class Mesh(MeshServicer):
             self._events.link(self.names[peer], False)
 
     def _read(self, peer: int, frames: Iterator[MeshFrame]) -> None:
-        name, assembler = self.names[peer], Assembler(self.names[peer])
+        assembler = Assembler(self.names[peer])
         for frame in frames:
             kind = frame.WhichOneof("frame")
             if kind == "data":
                 self._read_data(peer, assembler, frame)
-            elif kind == "offer":
-                self._events.offer(name, frame.offer)
-            elif kind == "plan":
-                self._events.plan(name, frame.plan)
-            elif kind == "verdict":
-                self._events.verdict(name, frame.verdict)
-            elif kind == "abort":
-                self._events.abort(name, frame.abort)
             else:
-                raise ProtocolAbort(f"{name} sent a frame of no known kind.", culprit=name)
+                self._read_control(self.names[peer], kind, frame)
+
+    def _read_control(self, name: str, kind: str | None, frame: MeshFrame) -> None:
+        handlers: dict[str, Callable[[str, Any], None]] = {
+            "offer": self._events.offer,
+            "plan": self._events.plan,
+            "verdict": self._events.verdict,
+            "abort": self._events.abort,
+        }
+        if kind is None or kind not in handlers:
+            raise ProtocolAbort(
+                f"{name} sent a frame of no known kind.",
+                remedy="Make sure that both run the same version.",
+                culprit=name,
+            )
+        try:
+            handlers[kind](name, getattr(frame, kind))
+        except TriuneError:
+            raise  # the peer's fault: its link ends
+        except Exception:  # noqa: BLE001 - logged
+            # One frame that the node cannot digest must not end the sessions on this link.
+            _log.exception("control frame failed", peer=name, kind=kind)
 
     def _read_data(self, peer: int, assembler: Assembler, frame: MeshFrame) -> None:
         try:
