@@ -27,6 +27,11 @@ class HolderDesk:
         if previous is not None:
             previous.close()
 
+    def announce(self, name: str, registrations: tuple[Registration, ...]) -> None:
+        """The holder's data sets have changed."""
+        with self._lock:
+            self._registrations[name] = registrations
+
     def detach(self, name: str, outbox: Outbox[ToHolder]) -> bool:
         """True if this was the holder's current stream."""
         with self._lock:

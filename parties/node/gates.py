@@ -59,7 +59,7 @@ class HolderGate(HolderGateServicer):
         try:
             holder = _member(self._party, context, "holder")
             hello = next(iter(request_iterator), FromHolder())
-            registrations = self._greet(holder, hello)
+            registrations = self._registrations(holder.name, hello)
         except TriuneError as error:
             status.abort(context, error)
         outbox: Outbox[ToHolder] = Outbox(holder.name, LINK_TIMEOUT_S)
@@ -71,15 +71,16 @@ class HolderGate(HolderGateServicer):
         ).start()
         yield from outbox
 
-    def _greet(self, holder: Member, frame: FromHolder) -> tuple[Registration, ...]:
-        if frame.WhichOneof("frame") != "hello" or frame.hello.name != holder.name:
-            raise ProtocolAbort(f"{holder.name} did not greet.", culprit=holder.name)
-        version.check(frame.hello.major, holder.name)
+    def _registrations(self, holder: str, frame: FromHolder) -> tuple[Registration, ...]:
+        """What a greeting announces; `ProtocolAbort` if it is none or speaks for another holder."""
+        if frame.WhichOneof("frame") != "hello" or frame.hello.name != holder:
+            raise ProtocolAbort(f"{holder} did not greet.", culprit=holder)
+        version.check(frame.hello.major, holder)
         if len(frame.hello.registrations) > MAX_REGISTRATIONS:
-            raise ProtocolAbort(f"{holder.name} announces too many data sets.", culprit=holder.name)
+            raise ProtocolAbort(f"{holder} announces too many data sets.", culprit=holder)
         made = tuple(Registration.from_json(data) for data in frame.hello.registrations)
-        if any(item.holder != holder.name for item in made):
-            raise IdentityError(f"{holder.name} announces data of another holder.", culprit=holder.name)
+        if any(item.holder != holder for item in made):
+            raise IdentityError(f"{holder} announces data of another holder.", culprit=holder)
         return made
 
     def _read(
@@ -113,6 +114,8 @@ class HolderGate(HolderGateServicer):
             self._take_share(holder, frame.share, intakes)
         elif kind == "refusal":
             self._take_refusal(holder, frame.refusal)
+        elif kind == "hello":  # the holder added or removed a data set
+            self._party.desk.announce(holder, self._registrations(holder, frame))
         elif kind != "beat":
             raise ProtocolAbort(f"{holder} sent a frame of no known kind.", culprit=holder)
 

@@ -35,6 +35,7 @@ from parties.wire.holder_pb2_grpc import HolderGateStub
 CHUNK_BYTES = 1 << 20
 OFFER_TIMEOUT_S = 10.0
 LINK_TIMEOUT_S = 30.0
+ANNOUNCE_INTERVAL_S = 1.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 _log = structlog.get_logger("triune.holder")
 
@@ -59,6 +60,7 @@ class Holder:
         self._stopping = threading.Event()
 
     def start(self) -> None:
+        threading.Thread(target=self._announce_changes, daemon=True, name="announce").start()
         for name in self._names:
             threading.Thread(target=self._dial, args=(name,), daemon=True, name=f"attach {name}").start()
 
@@ -105,6 +107,26 @@ class Holder:
             name=self._identity.name,
             registrations=[item.to_json() for item in self._datasets.list()],
         )
+
+    def _announce_changes(self) -> None:
+        """`triune data add` and `remove` take effect on a running node."""
+        known = self._hello()
+        while not self._stopping.wait(ANNOUNCE_INTERVAL_S):
+            try:
+                current = self._hello()
+            except TriuneError as error:
+                _log.warning("registrations not readable", reason=error.message)
+                continue
+            if current != known:
+                known = current
+                self._tell_all(FromHolder(hello=current))
+
+    def _tell_all(self, frame: FromHolder) -> None:
+        for name in self.attached():
+            try:
+                self._tell(name, frame)
+            except TriuneError:
+                _log.info("not delivered", to=name)
 
     def _listen(self, name: str, outbox: Outbox[FromHolder], frames: Iterator[ToHolder]) -> None:
         for frame in frames:
@@ -172,13 +194,8 @@ class Holder:
                 self._rooms.pop(signed.hash, None)
 
     def _refuse(self, plan_hash: bytes, error: TriuneError) -> None:
-        for name in self.attached():
-            try:
-                self._tell(
-                    name, FromHolder(refusal=wire.Abort(plan_hash=plan_hash, status=status.to_status(error)))
-                )
-            except TriuneError:
-                _log.info("refusal not delivered", to=name)
+        refusal = wire.Abort(plan_hash=plan_hash, status=status.to_status(error))
+        self._tell_all(FromHolder(refusal=refusal))
 
     def _take_part(self, signed: SignedPlan, room: Room) -> None:
         plan = open_plan(signed, self._consortium)

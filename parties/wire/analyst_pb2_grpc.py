@@ -96,14 +96,15 @@ class AnalystGateServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Fetch(self, request, context):
-        """once released
+        """once released; before, a Status of code "JOB"
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Cancel(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """a job in a final state stays as it is
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
