@@ -99,7 +99,12 @@ class Job:
         errors = [reply for reply in replies.values() if isinstance(reply, TriuneError)]
         if len(errors) == len(replies):
             raise errors[0]
-        return combine(replies)
+        state = combine(replies)
+        if state.final and state.state != "cancelled":
+            raise JobError(
+                f"Job {self.short} had ended already as {state.state}.", remedy="There is nothing to cancel."
+            )
+        return state
 
     def wait(self, timeout: float | None = None) -> JobState:
         """Waits for the end, with progress on a terminal; JobError after `timeout` seconds.

@@ -49,6 +49,7 @@ def bars(rows: Mapping[tuple[str, ...], Mapping[str, Value]], ax: Axes, label: s
                 text, (x, height), ha="center", va="bottom", fontsize=8, rotation=90 * (value is None)
             )
     ax.set_xticks(range(len(rows)), [", ".join(key) or "all" for key in rows], rotation=0)
+    ax.set_xlim(-0.8, max(len(rows), 2) - 0.2)
     ax.set_xlabel(label)
     if len(names) > 1:
         ax.legend()
@@ -70,6 +71,8 @@ def boxes(rows: Mapping[tuple[str, ...], Mapping[str, Value]], ax: Axes) -> Axes
         drawn = ax.bxp(stats, showmeans=True, showfliers=False, patch_artist=True)
         for box in drawn["boxes"]:
             box.set(facecolor=ACCENT, alpha=0.6)
+        for line in drawn["medians"]:
+            line.set(color=INK)
     ax.set_yscale("symlog", linthresh=10)
     ax.set_ylabel("5, 25, 50, 75, 95 % and mean (triangle)")
     return ax

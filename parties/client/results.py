@@ -196,7 +196,7 @@ class TableResult(Result):
         return plots.bars(chosen, plots.axes(ax, self.title), ", ".join(self.group_by))
 
     def _plotted(self, values: Mapping[str, Value]) -> dict[str, Value]:
-        return {name: value for name, value in values.items() if name not in _SUPPORT}
+        return {name: value for name, value in values.items() if self.labels or name not in _SUPPORT}
 
 
 class HistogramResult(Result):

@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from mpc.errors import (
+    CatalogueError,
+    CopyMismatch,
+    IdentityError,
+    JobError,
+    PeerVanished,
+    PlanInvalid,
+)
+from parties.cli import app
+from parties.client import connect
+from parties.client.connection import Analyst, _check_same
+from parties.client.job import combine
+from parties.identity.seal import seal, unseal
+from parties.query.compile import compile_plan
+from parties.query.plan import result_context
+from parties.wire import analyst_pb2 as pb
+from parties.wire import common_pb2
+
+
+def test_a_data_set_shows_its_columns(space, gbsg):
+    assert space.datasets() == {"gbsg2": ("ada", "bert", "cleo", "dora")}
+    assert "age" in dir(gbsg)
+    assert "horTh" in gbsg.columns
+    assert "menostat" in repr(gbsg)
+    assert str(gbsg.age >= 50) == "age >= 50"
+    assert str(gbsg["time"] < 9) == "time < 9"
+    with pytest.raises(AttributeError, match="no column 'aeg'"):
+        _ = gbsg.aeg
+
+
+def test_counts_and_means(gbsg, world):
+    assert gbsg.count().value == 686
+    older = gbsg.where(gbsg.age >= 50).where('tgrade == "III"')
+    expected = world.pooled.query('age >= 50 and tgrade == "III"')
+    assert older.count().value == len(expected)
+    mean = older.mean("tsize")
+    assert mean.value == pytest.approx(expected.tsize.mean(), rel=1e-12)
+    assert mean.missing is None
+    assert set(mean.holders) == {"ada", "bert", "cleo", "dora"}
+    assert mean.cost.rounds > 0
+    assert set(mean.cost.bytes_sent_per_party) == {"ada", "bert", "cleo"}
+    assert min(mean.cost.bytes_sent_per_party.values()) > 0
+
+
+def test_every_moment(gbsg, world):
+    pooled = world.pooled
+    assert gbsg.sum("age").value == pooled.age.sum()
+    assert gbsg.variance("age").value == pytest.approx(pooled.age.var(), rel=1e-12)
+    assert gbsg.std("age", "tsize").value["tsize"] == pytest.approx(pooled.tsize.std(), rel=1e-12)
+    assert gbsg.median("age").value == pooled.age.median()
+
+
+def test_groups_and_agg(gbsg, world):
+    result = gbsg.group_by("horTh", "menostat").agg(n="count", size=("tsize", "mean"), mid="median:age")
+    by = world.pooled.groupby(["horTh", "menostat"])
+    frame = result.to_pandas()
+    assert list(frame.columns) == ["n", "size", "mid"]
+    for group, rows in by:
+        assert frame.loc[group, "n"] == len(rows)
+        assert frame.loc[group, "size"] == pytest.approx(rows.tsize.mean(), rel=1e-12)
+        assert frame.loc[group, "mid"] == rows.age.median()
+
+
+def test_percentiles_and_histograms(gbsg, world):
+    shown = gbsg.quantiles("age", [10, 50, 90]).value
+    for percent in (10, 50, 90):
+        assert shown[f"{percent}%"] == pytest.approx(world.pooled.age.quantile(percent / 100), rel=1e-15)
+    counts = gbsg.histogram("age", edges=[30, 45, 60, 75]).to_pandas()["count"].tolist()
+    assert counts == np.histogram(world.pooled.age, [30, 45, 60, 75])[0].tolist()
+    assert len(gbsg.histogram("age").edges["age"]) == 11
+    assert len(gbsg.histogram("age", bins=4).value) == 4
+
+
+def test_correlations(gbsg, world):
+    names = ["age", "tsize", "pnodes"]
+    frame = gbsg.correlation(*names).to_pandas()
+    assert np.allclose(frame.to_numpy(), world.pooled[names].corr().to_numpy(), atol=1e-12)
+
+
+def test_small_cells_stay_closed(gbsg):
+    result = gbsg.where("age < 25").count()
+    assert result.value is None
+    assert result.suppressed
+    assert "suppressed" in repr(result)
+    assert gbsg.where("age < 19").count().value is None
+
+
+def test_unsuitable_questions_are_refused_before_anything_is_sent(space, gbsg):
+    before = len(space.jobs())
+    with pytest.raises(PlanInvalid, match="category"):
+        gbsg.mean("horTh")
+    with pytest.raises(PlanInvalid, match="no column"):
+        gbsg.mean("tsiez")
+    with pytest.raises(PlanInvalid):
+        gbsg.where("age >=")
+    with pytest.raises(PlanInvalid, match="bins or edges"):
+        gbsg.histogram("age", bins=3, edges=[1, 2])
+    with pytest.raises(PlanInvalid):
+        gbsg.histogram("age", bins=-3)
+    with pytest.raises(PlanInvalid):
+        gbsg.agg(h="histogram:age")
+    with pytest.raises(PlanInvalid):
+        gbsg.agg()
+    with pytest.raises(CatalogueError, match="no column"):
+        gbsg.group_by("hroTh")
+    with pytest.raises(CatalogueError, match="Did you mean gbsg2"):
+        space.dataset("gbsg")
+    assert len(space.jobs()) == before
+
+
+def test_explain_runs_nothing(space, gbsg):
+    before = len(space.jobs())
+    text = gbsg.where("age >= 50").explain("mean:tsize", "median:age")
+    assert "age >= 50" in text
+    assert "Opens" in text
+    assert len(space.jobs()) == before
+
+
+def test_jobs_outlive_the_client(world, gbsg):
+    job = gbsg.submit("count", "mean:age")
+    with connect(world.config) as another:
+        again = another.job(job.hash[:10])
+        assert again.hash == job.hash
+        assert again.title == "count, mean age of gbsg2"
+        count, mean = again.results()
+        assert count.value == 686
+        assert mean.value == pytest.approx(world.pooled.age.mean())
+        assert again.result().value == {"count": 686, "mean age": pytest.approx(world.pooled.age.mean())}
+        assert again.status().state == "released"
+        assert job.hash in [one.hash for one in another.jobs()]
+        with pytest.raises(JobError, match="No job"):
+            another.job("ffff" * 16)
+
+
+def test_histograms_of_a_job_of_many_come_apart(gbsg):
+    job = gbsg.submit("histogram:age:40,60,80", "count")
+    with pytest.raises(JobError, match="one table"):
+        job.result()
+    histogram, count = job.results()
+    assert list(histogram.value) == ["[40, 60)", "[60, 80]"]
+    assert count.value == 686
+
+
+def test_jobs_are_private_to_their_analyst(world, gbsg):
+    job = gbsg.submit("count")
+    with connect(world.folder / "otto" / "analyst.toml") as other:
+        assert other.jobs() == []
+        with pytest.raises(JobError):
+            other.job(job.hash)
+    assert job.result().value == 686
+
+
+def test_an_ended_job_stays_as_it_ended(gbsg):
+    job = gbsg.submit("count")
+    assert job.wait().state == "released"
+    with pytest.raises(JobError):
+        job.cancel()
+    assert job.result().value == 686
+
+
+def test_differing_copies_are_never_opened(space, gbsg):
+    job = gbsg.submit("count")
+    job.wait()
+    shares = space.connection.everywhere("Fetch", pb.JobRef(plan_hash=bytes.fromhex(job.hash)))
+    private = space.identity.recipient_key(bytes.fromhex(job.plan.nonce))
+    context = result_context(bytes.fromhex(job.hash), shares["bert"].session)
+    plain = bytearray(unseal(private, shares["bert"].sealed, context))
+    plain[0] ^= 1
+    forged = seal(private.public_key().public_bytes_raw(), bytes(plain), context)
+    shares["bert"] = pb.SealedShare(session=shares["bert"].session, sealed=forged)
+    query = compile_plan(job.plan, job.schema)
+    with pytest.raises(CopyMismatch):
+        job._open(query, shares)
+    shares["bert"] = pb.SealedShare(session=b"another", sealed=forged)
+    with pytest.raises(CopyMismatch, match="different sessions"):
+        job._open(query, shares)
+
+
+def test_holders_that_do_not_come_are_named(space):
+    with pytest.raises(CatalogueError, match="zoe"):
+        space.dataset("gbsg2", holders=("ada", "zoe"), timeout=0.2)
+
+
+def test_a_part_of_the_holders_can_be_asked(space, world):
+    three = space.dataset("gbsg2", holders=("ada", "bert", "cleo"))
+    assert three.count().value == 640
+    assert three.count().holders == ("ada", "bert", "cleo")
+
+
+def test_differing_catalogues_are_refused(space):
+    registration = space.registrations()[0]
+    key = (registration.dataset, registration.holder)
+    other = registration.model_copy(update={"rows_at_most": 7})
+    with pytest.raises(CatalogueError, match="differently"):
+        _check_same("ada", {key: registration}, "bert", {key: other})
+
+
+def test_only_analysts_ask(world):
+    with pytest.raises(IdentityError, match="no analyst"):
+        Analyst.load(world.folder / "ada" / "node.toml")
+
+
+def test_states_of_three_become_one():
+    def said(state, **error):
+        return pb.JobStatus(state=state, error=common_pb2.Status(**error) if error else None)
+
+    gone = PeerVanished("bert is away.", culprit="bert")
+    assert combine({"a": None, "b": None, "c": None}).state == "submitted"
+    assert combine({"a": said(pb.RELEASED), "b": said(pb.RUNNING), "c": said(pb.RELEASED)}).state == "running"
+    assert combine(dict.fromkeys("abc", said(pb.RELEASED))).final
+    away = combine({"a": said(pb.RELEASED), "b": gone, "c": said(pb.RELEASED)})
+    assert (away.state, away.error, away.parties["b"]) == ("running", gone, "unreachable")
+    failed = combine(
+        {
+            "a": said(pb.FAILED, code="JOB", message="somebody ended it"),
+            "b": said(pb.FAILED, code="PEER_VANISHED", message="cleo vanished", culprit="cleo"),
+            "c": gone,
+        }
+    )
+    assert failed.state == "failed"
+    assert isinstance(failed.error, PeerVanished)
+    assert failed.error.culprit == "cleo"
+
+
+@pytest.mark.parametrize(("answer", "cancels"), [("c", True), ("d", False), ("", False)])
+def test_ctrl_c_asks_on_a_terminal(answer, cancels):
+    code = "from parties.client.job import _asks_to_cancel as ask; print(ask('abc'))"
+    master, slave = pty.openpty()
+    started = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=slave, stderr=slave, stdout=subprocess.PIPE, text=True
+    )
+    os.write(master, f"{answer}\n".encode())
+    out, _ = started.communicate(timeout=60)
+    shown = os.read(master, 10_000).decode()
+    os.close(master)
+    os.close(slave)
+    assert out.strip() == str(cancels)
+    assert "abc" in shown
+
+
+def test_the_command_line_asks_the_same(world):
+    def run(*arguments):
+        return CliRunner().invoke(app, [*arguments, "--config", str(world.config)])
+
+    shown = run("query", "gbsg2", "--stat", "mean:tsize", "--by", "horTh", "--where", "age >= 50")
+    assert shown.exit_code == 0, shown.stderr
+    assert f"{world.pooled.query('age >= 50').groupby('horTh').tsize.mean()['yes']:.6g}" in shown.stdout
+    records = json.loads(run("query", "gbsg2", "--stat", "count", "--stat", "mean:age", "--json").stdout)
+    assert records[0]["rows"] == [{"count": 686}]
+    assert records[1]["rows"][0]["n"] == 686
+    assert records[1]["suppressed"] == ["age: missing"]
+    assert "Opens" in run("query", "gbsg2", "--stat", "count", "--explain").stdout
+    job = run("query", "gbsg2", "--stat", "count", "--detach").stdout.strip()
+    assert json.loads(run("result", job[:12], "--json").stdout)[0]["rows"] == [{"count": 686}]
+    assert job[:12] in run("jobs").stdout
+    assert job in run("jobs", "--json").stdout
+    assert "released" in run("status", job[:12]).stdout
+    ended = run("cancel", job[:12])
+    assert ended.exit_code == 1
+    wrong = run("query", "gbsg2", "--stat", "mean:horTh")
+    assert wrong.exit_code == 1
+    assert wrong.stderr.startswith("error: mean of horTh: horTh is a category")
+
+
+def test_a_party_that_is_away_is_named(space, gbsg, world):  # the last: it stops a node
+    world.nodes["cleo"].stop()
+    with pytest.raises(PeerVanished, match="cleo") as caught:
+        gbsg.count()
+    assert "cleo" in caught.value.remedy
+    world.nodes["cleo"].start()
