@@ -105,11 +105,15 @@ class House:
 
     def _start(self) -> None:
         for name in SHARES_PERCENT:
-            command = _triune("node", "run", "--config", str(self._root / name / NODE_FILE))
-            self._nodes[name] = self._spawn(name, command)
+            self.start_node(name)
         deadline = time.monotonic() + START_DEADLINE_S
         for member in self._consortium.compute:
             self._wait_for_port(member.name, member.host_port[1], deadline)
+
+    def start_node(self, name: str) -> None:
+        """`triune node run` at a hospital; again after its node has ended."""
+        command = _triune("node", "run", "--config", str(self._root / name / NODE_FILE))
+        self._nodes[name] = self._spawn(name, command)
 
     def _wait_for_port(self, name: str, port: int, deadline: float) -> None:
         while not _answers(port):

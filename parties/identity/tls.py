@@ -26,13 +26,15 @@ Clock = Callable[[], dt.datetime]
 MAX_FRAME_BYTES: Final = 4 * 1024 * 1024  # payload of one message
 MAX_MESSAGE_BYTES: Final = MAX_FRAME_BYTES + 64 * 1024  # with its tag and envelope
 KEEPALIVE_PING_MS: Final = 2_000  # silence after which a peer is pinged
-KEEPALIVE_TIMEOUT_MS: Final = 3_000  # a ping unanswered for so long ends the link
+KEEPALIVE_TIMEOUT_MS: Final = 4_000  # a ping unanswered for so long ends the link
 
 COMMON_OPTIONS: Final[tuple[Option, ...]] = (
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.keepalive_time_ms", KEEPALIVE_PING_MS),
     ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+    # Without this one an unanswered ping is waited for a minute, whatever the keep-alive timeout says.
+    ("grpc.http2.ping_timeout_ms", KEEPALIVE_TIMEOUT_MS),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
 )

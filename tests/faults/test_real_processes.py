@@ -1,0 +1,182 @@
+"""Real node processes on loopback: one is killed, one falls silent, files change under a running node."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mpc.errors import TriuneError
+from parties.client import Space, connect
+from parties.client.job import Job
+from parties.demo.cohort import COMPUTE, SCHEMA_FILE, SHARES_PERCENT
+from parties.demo.processes import House
+
+pytestmark = pytest.mark.slow
+HOLDERS_ONLY = [name for name in SHARES_PERCENT if name not in COMPUTE]
+PATIENCE_S = 40.0  # a broken test ends; how fast a fault is noticed is measured, not asserted
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    with House() as made:
+        yield made
+
+
+@pytest.fixture
+def space(house: House) -> Iterator[Space]:
+    with connect(house.analyst_config) as made:
+        yield made
+
+
+def until(done: Callable[[], Any], seconds: float = PATIENCE_S) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+def long_job(space: Space) -> Job:
+    """Percentiles of every group: some seconds of work."""
+    dataset = space.dataset("gbsg2", holders=tuple(SHARES_PERCENT))
+    job = dataset.group_by("horTh", "menostat", "tgrade").submit("describe:age,tsize,pnodes,progrec,estrec")
+    until(lambda: job.status().parties and set(job.status().parties.values()) == {"running"})
+    return job
+
+
+def failure(job: Job) -> TriuneError:
+    with pytest.raises(TriuneError) as failed:
+        job.result()
+    return failed.value
+
+
+def count_again(space: Space) -> int:
+    return int(space.dataset("gbsg2", holders=tuple(SHARES_PERCENT)).count().value)
+
+
+@pytest.mark.parametrize("victim", [COMPUTE[1], COMPUTE[2]])
+def test_a_killed_compute_party_is_named_and_the_others_serve_on(
+    house: House, space: Space, victim: str
+) -> None:
+    job = long_job(space)
+    house.nodes[victim].kill()
+    house.nodes[victim].wait()
+    error = failure(job)
+    assert error.culprit == victim, str(error)
+    assert error.remedy
+    house.start_node(victim)
+    until(lambda: _works(space))
+    assert count_again(space) == 686
+
+
+def test_a_killed_holder_does_not_harm_a_job_that_has_its_shares_and_stops_the_next(
+    house: House, space: Space
+) -> None:
+    victim = HOLDERS_ONLY[0]
+    house.nodes[victim].kill()
+    house.nodes[victim].wait()
+    dataset = space.dataset("gbsg2", holders=tuple(SHARES_PERCENT))
+    error = failure(dataset.submit("count"))
+    assert error.culprit == victim, str(error)
+    house.start_node(victim)
+    until(lambda: _works(space))
+
+
+def test_a_silent_compute_party_is_named(house: House, space: Space) -> None:
+    job = long_job(space)
+    victim = house.nodes[COMPUTE[2]]
+    victim.send_signal(signal.SIGSTOP)
+    try:
+        assert failure(job).culprit == COMPUTE[2]
+    finally:
+        victim.send_signal(signal.SIGCONT)
+    until(lambda: _works(space))
+
+
+def _works(space: Space) -> bool:
+    try:
+        return count_again(space) == 686
+    except TriuneError:
+        return False
+
+
+def test_a_file_that_changed_since_its_registration_is_refused_by_name(house: House, space: Space) -> None:
+    name = HOLDERS_ONLY[1]
+    part = house.parts[name]
+    kept = part.read_text()
+    part.write_text(kept + kept.splitlines()[-1] + "\n")
+    dataset = space.dataset("gbsg2", holders=tuple(SHARES_PERCENT))
+    error = failure(dataset.submit("count"))
+    part.write_text(kept)
+    assert error.code == "DATA"
+    assert "triune data add" in error.remedy
+    assert _works(space)
+
+
+def test_a_data_set_added_to_a_running_node_is_served(house: House, space: Space) -> None:
+    for name in SHARES_PERCENT:
+        folder = house.parts[name].parent
+        schema = folder / "again.schema.toml"
+        schema.write_text(SCHEMA_FILE.read_text().replace('name = "gbsg2"', 'name = "again"'))
+        shutil.copy(house.parts[name], folder / "again.csv")
+        files = [str(schema), str(folder / "again.csv")]
+        added = triune(folder, "data", "add", *files, "--config", str(folder / "node.toml"), "--yes")
+        assert added.returncode == 0, added.stderr
+    assert space.dataset("again", holders=tuple(SHARES_PERCENT)).count().value == 686
+
+
+def triune(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "parties.cli", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda text: text, "cannot be opened"),
+        (lambda text: text.replace('state = "state"\n', ""), "state"),
+        (lambda text: text.replace("minimum_count = 5", "minimum_count = 0"), "minimum_count"),
+        (lambda text: text.replace("listen", "lissten"), "lissten"),
+        (lambda text: text.replace('keys = "keys"', 'keys = "nowhere"'), "nowhere"),
+        (lambda text: text.replace("127.0.0.1", "0.0.0.0"), "loopback"),  # noqa: S104
+        (lambda text: "name = " + text, "TOML"),
+    ],
+    ids=["port in use", "missing", "bad value", "unknown", "no keys", "sandbox off loopback", "no TOML"],
+)
+def test_a_node_that_cannot_start_says_why_and_what_to_do(
+    house: House, change: Callable[[str], str], words: str
+) -> None:
+    folder = house.parts[COMPUTE[0]].parent
+    settings = folder / "broken.toml"
+    settings.write_text(change((folder / "node.toml").read_text()))
+    ended = triune(folder, "node", "run", "--config", str(settings))
+    settings.unlink()
+    assert ended.returncode == 1
+    assert words in ended.stderr
+    assert "what to do: " in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["gbsg3", "--stat", "count"], "gbsg2"),
+        (["gbsg2", "--stat", "mean:tsise"], "tsize"),
+        (["gbsg2", "--stat", "mean:tgrade"], "category"),
+        (["gbsg2", "--stat", "count", "--where", "age >"], "filter"),
+        (["gbsg2", "--stat", "count", "--where", 'tgrade == "IV"'], "levels"),
+        (["gbsg2", "--stat", "minimum:age"], "extremes"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_says_why(house: House, arguments: list[str], words: str) -> None:
+    ended = triune(house.analyst_config.parent, "query", *arguments)
+    assert ended.returncode == 1
+    assert words in ended.stderr
+    assert "what to do: " in ended.stderr
