@@ -18,6 +18,7 @@ import structlog
 
 from mpc.errors import (
     ChannelError,
+    IdentityError,
     JobError,
     PeerVanished,
     PlanMismatch,
@@ -67,6 +68,7 @@ class Work:
     query: JointQuery
     room: Room
     session: bytes = b""
+    ended: bool = False  # the others know
     shares: dict[str, dict[str, ReplicatedShare]] = field(default_factory=dict)
 
     @property
@@ -97,12 +99,20 @@ class ComputeParty:
 
     # --- what others ask for --------------------------------------------------------------------
 
-    def submit(self, signed: SignedPlan, *, relay: bool = False) -> Job:
+    def submit(self, signed: SignedPlan, *, sender: str = "", relay: bool = False) -> Job:
         """Validate a plan and start its job; the same plan again returns the job that exists.
 
-        Raises what `open_plan` and `validate` raise, `PlanReplayed` for a nonce used by another plan.
+        `sender` is the analyst who brings it, empty if a peer passes it on. Raises what `open_plan` and
+        `validate` raise, `PlanReplayed` for a nonce used by another plan, `IdentityError` for a plan of
+        another analyst.
         """
         plan = open_plan(signed, self.consortium)
+        if sender and sender != plan.analyst:
+            raise IdentityError(
+                f"{sender} brought a plan of another analyst.",
+                remedy="Send plans that you signed yourself.",
+                culprit=sender,
+            )
         with self._lock:
             known = self.storage.by_nonce(plan.nonce)
             if known is not None:
@@ -190,6 +200,11 @@ class ComputeParty:
             raise JobError(f"{self.identity.name} runs no such job with {holder}.")
         return work
 
+    def runs(self, work: Work) -> bool:
+        """Whether the job has not ended yet."""
+        with self._lock:
+            return self._work.get(work.signed.hash) is work
+
     def _put(self, plan_hash: bytes, kind: str, sender: str, message: Any) -> None:
         room = self._room(plan_hash)
         try:
@@ -219,6 +234,7 @@ class ComputeParty:
         with self._lock:
             work = self._work.get(plan_hash)
         if work is not None:
+            work.ended = True
             work.room.fail(error)
             self.mesh.fail(work.session, error)
             if tell:
@@ -250,7 +266,8 @@ class ComputeParty:
                 self._rooms.pop(work.signed.hash, None)
 
     def _fail(self, work: Work, error: TriuneError) -> None:
-        self._tell_abort(work, error)
+        if not work.ended:
+            self._tell_abort(work, error)
         self._finish(work.signed.hash, error)
 
     def _execute(self, work: Work, job: Job, started: float) -> None:

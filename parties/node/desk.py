@@ -57,7 +57,7 @@ class HolderDesk:
                 raise PeerVanished(
                     f"{name} is not connected.", remedy="Start its node and submit again.", culprit=name
                 )
-            outbox.put(frame)
+            outbox.put_control(frame)  # a holder that reads slowly must not hold up the others
 
     def close(self) -> None:
         with self._lock:

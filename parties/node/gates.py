@@ -63,7 +63,7 @@ class HolderGate(HolderGateServicer):
         except TriuneError as error:
             status.abort(context, error)
         outbox: Outbox[ToHolder] = Outbox(holder.name, LINK_TIMEOUT_S)
-        outbox.put(ToHolder(welcome=Beat()))
+        outbox.put_control(ToHolder(welcome=Beat()))
         self._party.desk.attach(holder.name, registrations, outbox)
         context.add_callback(outbox.close)
         threading.Thread(
@@ -132,6 +132,8 @@ class HolderGate(HolderGateServicer):
         except JobError:
             return  # the job ended while the holder worked
         handshake.check_accept(accept, holder, self._party.consortium)
+        for session in [key for key, intake in intakes.items() if not self._party.runs(intake.work)]:
+            del intakes[session]  # its job ended before all its shares were in
         intakes[accept.session] = _Intake(work, work.holders.index(holder))
         work.room.put("accept", holder, accept)
 
@@ -180,9 +182,9 @@ class AnalystGate(AnalystGateServicer):
 
     def Submit(self, request: rpc.SubmitRequest, context: grpc.ServicerContext) -> rpc.JobStatus:  # noqa: N802
         with _Translated(context):
-            _member(self._party, context, "analyst")
+            analyst = _member(self._party, context, "analyst")
             signed = SignedPlan(request.plan.plan, request.plan.signature)
-            return _status(self._party.submit(signed, relay=request.relay))
+            return _status(self._party.submit(signed, sender=analyst.name, relay=request.relay))
 
     def List(self, request: rpc.ListRequest, context: grpc.ServicerContext) -> rpc.JobList:  # noqa: N802, ARG002
         with _Translated(context):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import grpc
 import structlog
 
-from mpc.errors import CatalogueError, SessionCancelled, TriuneError
+from mpc.errors import CatalogueError, PlanRefused, SessionCancelled, TriuneError
 from mpc.protocols.replicated.shares import InputPackage, share_input
 from parties.identity import tls
 from parties.identity.consortium import Consortium
@@ -36,6 +36,7 @@ CHUNK_BYTES = 1 << 20
 OFFER_TIMEOUT_S = 10.0
 LINK_TIMEOUT_S = 30.0
 ANNOUNCE_INTERVAL_S = 1.0
+MAX_JOBS = 32
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 _log = structlog.get_logger("triune.holder")
 
@@ -82,23 +83,30 @@ class Holder:
         pause = FIRST_PAUSE_S
         while not self._stopping.is_set():
             started = time.monotonic()
-            outbox: Outbox[FromHolder] = Outbox(name, LINK_TIMEOUT_S)
-            outbox.put(FromHolder(hello=self._hello()))
-            with tls.channel(self._identity, self._consortium, name) as channel:
-                frames = HolderGateStub(channel).Attach(iter(outbox), metadata=version.METADATA)
-                try:
-                    self._listen(name, outbox, frames)
-                except grpc.RpcError as error:
-                    _log.info("not attached", to=name, reason=status.from_rpc_error(error, name).message)
-                finally:
-                    self._detach(name, outbox)
-                    frames.cancel()
-            pause = (
-                FIRST_PAUSE_S
-                if time.monotonic() - started > LONGEST_PAUSE_S
-                else min(2 * pause, LONGEST_PAUSE_S)
-            )
+            try:
+                self._dial_once(name)
+            except grpc.RpcError as error:
+                _log.info("not attached", to=name, reason=status.from_rpc_error(error, name).message)
+            except TriuneError as error:
+                _log.warning("not attached", to=name, reason=error.message)
+            except Exception:  # noqa: BLE001 - logged
+                # Whatever it was, the dialler lives on: nothing has to be restarted.
+                _log.exception("link failed", to=name)
+            lasted = time.monotonic() - started > LONGEST_PAUSE_S
+            pause = FIRST_PAUSE_S if lasted else min(2 * pause, LONGEST_PAUSE_S)
             self._stopping.wait(pause)
+
+    def _dial_once(self, name: str) -> None:
+        """Dial, and listen to the link to its end."""
+        outbox: Outbox[FromHolder] = Outbox(name, LINK_TIMEOUT_S)
+        outbox.put_control(FromHolder(hello=self._hello()))
+        with tls.channel(self._identity, self._consortium, name) as channel:
+            frames = HolderGateStub(channel).Attach(iter(outbox), metadata=version.METADATA)
+            try:
+                self._listen(name, outbox, frames)
+            finally:
+                self._detach(name, outbox)
+                frames.cancel()
 
     def _hello(self) -> HolderHello:
         return HolderHello(
@@ -110,7 +118,7 @@ class Holder:
 
     def _announce_changes(self) -> None:
         """`triune data add` and `remove` take effect on a running node."""
-        known = self._hello()
+        known: HolderHello | None = None
         while not self._stopping.wait(ANNOUNCE_INTERVAL_S):
             try:
                 current = self._hello()
@@ -118,8 +126,8 @@ class Holder:
                 _log.warning("registrations not readable", reason=error.message)
                 continue
             if current != known:
-                known = current
                 self._tell_all(FromHolder(hello=current))
+                known = current
 
     def _tell_all(self, frame: FromHolder) -> None:
         for name in self.attached():
@@ -157,15 +165,15 @@ class Holder:
     # --- jobs -----------------------------------------------------------------------------------
 
     def _on_offer(self, name: str, offer: wire.Offer) -> None:
-        try:
-            handshake.check_offer(offer, name, self._consortium)
-        except TriuneError as error:
-            _log.warning("offer refused", party=name, code=error.code)
-            return
         with self._lock:
             room = self._rooms.get(offer.plan_hash)
-        if room is not None:
+        if room is None:
+            return
+        try:
+            handshake.check_offer(offer, name, self._consortium)
             room.put("offer", name, offer)
+        except TriuneError as error:
+            room.fail(error)
 
     def _on_abort(self, name: str, abort: wire.Abort) -> None:
         with self._lock:
@@ -178,7 +186,12 @@ class Holder:
         with self._lock:
             if signed.hash in self._rooms:
                 return
-            room = self._rooms[signed.hash] = Room()
+            busy = len(self._rooms) >= MAX_JOBS
+            if not busy:
+                room = self._rooms[signed.hash] = Room()
+        if busy:
+            self._refuse(signed.hash, _busy(self._identity.name))
+            return
         threading.Thread(target=self._serve, args=(signed, room), daemon=True).start()
 
     def _serve(self, signed: SignedPlan, room: Room) -> None:
@@ -249,3 +262,9 @@ class Holder:
             if part.name != self._identity.name
         ]
         return [own, *others]
+
+
+def _busy(name: str) -> PlanRefused:
+    return PlanRefused(
+        f"{name} serves {MAX_JOBS} jobs already.", remedy="Try again in a minute.", culprit=name
+    )

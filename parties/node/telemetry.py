@@ -28,7 +28,11 @@ def configure(state: Path, level: str) -> None:
     path.touch(mode=0o600, exist_ok=True)
     to_file, to_stderr = logging.FileHandler(path, encoding="utf-8"), logging.StreamHandler(sys.stderr)
     to_stderr.setLevel(logging.WARNING)
-    logging.basicConfig(level=level.upper(), format="%(message)s", handlers=[to_file, to_stderr], force=True)
+    logging.basicConfig(
+        level=logging.WARNING, format="%(message)s", handlers=[to_file, to_stderr], force=True
+    )
+    # Of other packages only warnings: at their debug level they write down what passes through them.
+    logging.getLogger("triune").setLevel(level.upper())
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
