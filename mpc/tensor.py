@@ -261,10 +261,10 @@ class SecretTensor:
         return (-self._minus(other))._negative()
 
     def __ge__(self, other: SecretTensor | Public) -> SecretTensor:
-        return 1 - (self < other)
+        return _opposite(self < other)
 
     def __le__(self, other: SecretTensor | Public) -> SecretTensor:
-        return 1 - (self > other)
+        return _opposite(self > other)
 
     def __eq__(self, other: object) -> SecretTensor:  # type: ignore[override]
         """0/1. At most 8 rounds."""
@@ -272,13 +272,18 @@ class SecretTensor:
         return difference._unflat(self.protocol.is_zero(difference._flat(), difference._bits))
 
     def __ne__(self, other: object) -> SecretTensor:  # type: ignore[override]
-        return 1 - (self == other)
+        return _opposite(self == other)
 
     def less_bits(self, other: SecretTensor | Public) -> SecretBits:
         """`self < other` for vectors `[..., n]` as packed bits `[..., n]`: one conversion less than `<`."""
         difference = self._minus(other)
         bits = self.protocol.sign_bits(difference._flat(), difference._bits)
         return SecretBits.from_plane(self.protocol, bits, difference.shape)
+
+
+def _opposite(flags: SecretTensor) -> SecretTensor:
+    """1 - flags of 0/1 words. Interval arithmetic would say at most 2, and a product of k flags 2^k."""
+    return SecretTensor(flags.protocol, (1 - flags).share, INTEGER, 1)
 
 
 class SecretBits:

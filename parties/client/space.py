@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from mpc.errors import CatalogueError, JobError, TriuneError
+from mpc.errors import CatalogueError, JobError, PeerVanished, TriuneError
 from parties.client.connection import Analyst, Connection
 from parties.client.dataset import Dataset
 from parties.client.job import Job
@@ -82,8 +82,9 @@ class Space:
     def dataset(self, name: str, holders: Sequence[str] = (), timeout: float = HOLDERS_DEADLINE_S) -> Dataset:
         """The data set `name` of the holders that are connected when a question is asked.
 
-        With `holders`, of exactly these: waits up to `timeout` seconds until all are connected. Raises
-        CatalogueError for an unknown data set, holders whose schemas differ, and holders that do not come.
+        With `holders`, of exactly these: waits up to `timeout` seconds until all are connected to all
+        compute parties. Raises CatalogueError for an unknown data set, holders whose schemas differ, and
+        holders that do not come; PeerVanished for a compute party that does not.
         """
         chosen = self._await_holders(name, holders, timeout) if holders else self.registrations()
         return Dataset(self, dataset_schema(name, chosen), holders=tuple(holders))
@@ -91,16 +92,17 @@ class Space:
     def _await_holders(self, name: str, holders: Sequence[str], timeout: float) -> list[Registration]:
         deadline = time.monotonic() + timeout
         while True:
-            chosen = _chosen(self.registrations(), name, holders)
-            missing = sorted(set(holders) - {item.holder for item in chosen})
-            if not missing:
-                return chosen
-            if time.monotonic() > deadline:
-                raise CatalogueError(
-                    f"{', '.join(missing)} did not offer {name} to all compute parties within {timeout:g} s.",
-                    remedy="Ask whether their nodes run and the data set is registered, or leave them out.",
-                    culprit=missing[0],
-                )
+            late = time.monotonic() > deadline
+            try:
+                chosen = _chosen(self.registrations(), name, holders)
+                missing = sorted(set(holders) - {item.holder for item in chosen})
+                if not missing:
+                    return chosen
+                if late:
+                    raise _not_offered(name, missing, timeout)
+            except PeerVanished:  # a node that is just starting
+                if late:
+                    raise
             time.sleep(_POLL_S)
 
     def schema_of(self, name: str, schema_hash: str) -> Schema:
@@ -178,3 +180,11 @@ class Space:
 
 def _chosen(offered: Sequence[Registration], name: str, holders: Sequence[str]) -> list[Registration]:
     return [item for item in offered if item.dataset == name and item.holder in holders]
+
+
+def _not_offered(name: str, missing: Sequence[str], timeout: float) -> CatalogueError:
+    return CatalogueError(
+        f"{', '.join(missing)} did not offer {name} to all compute parties within {timeout:g} s.",
+        remedy="Ask whether their nodes run and the data set is registered, or leave them out.",
+        culprit=missing[0],
+    )

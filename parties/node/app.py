@@ -75,9 +75,8 @@ class Node:
         )
         party.recover()
         events = MeshEvents(party.on_offer, party.on_plan, party.on_verdict, party.on_abort, party.on_link)
-        self.mesh = party.mesh = Mesh(
-            self.identity, self.consortium, events, self.settings.compute.round_timeout_s
-        )
+        self.mesh = Mesh(self.identity, self.consortium, events, self.settings.compute.round_timeout_s)
+        party.connect(self.mesh)
         threads = len(self.consortium.members) + SPARE_THREADS
         self._server = grpc.server(futures.ThreadPoolExecutor(threads), options=tls.SERVER_OPTIONS)
         self.mesh.register(self._server)

@@ -1,17 +1,13 @@
-"""The compute role: from a signed plan to a sealed share, one thread a job.
+"""The compute role: the jobs of this party, one thread a job, and what others send for them.
 
-    submit > validate > offer > session > inputs > shares > verdicts > seal
-
-Nothing leaves before the three signed verdicts for this session are held. Any error ends the job at
-all parties, with the culprit's name.
+Any error ends a job at all parties, with the culprit's name. What a job does is in `attempt.py`.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -27,57 +23,32 @@ from mpc.errors import (
     SessionCancelled,
     TriuneError,
 )
-from mpc.protocols.replicated.shares import InputPackage, ReplicatedShare, result_to_bytes
-from mpc.session import Session
-from mpc.statistics.joint import JointQuery
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
-from parties.identity.seal import seal
-from parties.law.policy import Policy, strictest
+from parties.law.policy import Policy
 from parties.node import handshake
+from parties.node.attempt import Attempt, Seat, Work
 from parties.node.desk import HolderDesk
 from parties.node.jobs import Fault, Job, JobCost, State
 from parties.node.room import Room
 from parties.node.storage import Storage
 from parties.node.transport.mesh import Mesh
 from parties.query.compile import compile_plan
-from parties.query.plan import Plan, SignedPlan, open_plan, result_context
+from parties.query.plan import Plan, SignedPlan, open_plan
 from parties.query.validation import validate
 from parties.wire import common_pb2 as wire
 from parties.wire import status
 from parties.wire.holder_pb2 import ToHolder
 from parties.wire.mesh_pb2 import MeshFrame
 
-#: How long a holder of the plan may take to attach, and a party to answer a handshake (seconds).
-HOLDER_WAIT_S = 8.0
-HANDSHAKE_TIMEOUT_S = 8.0
-#: How long all inputs may take: holders read and aggregate their files meanwhile (seconds).
-INPUT_TIMEOUT_S = 300.0
 MAX_RUNNING_JOBS = 16
 MAX_ROOMS = 256
 
 _log = structlog.get_logger("triune.compute")
 
 
-@dataclass
-class Work:
-    """One job in memory: its plan, its query, and the room where its messages arrive."""
-
-    plan: Plan
-    signed: SignedPlan
-    query: JointQuery
-    room: Room
-    session: bytes = b""
-    ended: bool = False  # the others know
-    shares: dict[str, dict[str, ReplicatedShare]] = field(default_factory=dict)
-
-    @property
-    def holders(self) -> tuple[str, ...]:
-        return tuple(part.name for part in self.plan.holders)
-
-
 class ComputeParty:
-    """This party's jobs. `mesh` is set once the links exist."""
+    """This party's jobs. `connect` gives it the links, which need its callbacks."""
 
     def __init__(
         self,
@@ -88,14 +59,21 @@ class ComputeParty:
         desk: HolderDesk,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.identity, self.consortium, self.policy = identity, consortium, policy
+        self.identity, self.consortium, self._policy = identity, consortium, policy
         self.storage, self.desk, self.clock = storage, desk, clock
-        self.mesh: Mesh
-        self.names = tuple(member.name for member in consortium.compute)
-        self.peers = tuple(name for name in self.names if name != identity.name)
+        self._seat: Seat
         self._lock = threading.RLock()
         self._work: dict[bytes, Work] = {}
         self._rooms: dict[bytes, Room] = {}
+
+    def connect(self, mesh: Mesh) -> None:
+        """Before the first link comes up."""
+        self._seat = Seat(self.identity, self.consortium, self._policy, self.desk, mesh)
+
+    @property
+    def mesh(self) -> Mesh:
+        """The links to the peers."""
+        return self._seat.mesh
 
     # --- what others ask for --------------------------------------------------------------------
 
@@ -271,75 +249,21 @@ class ComputeParty:
         self._finish(work.signed.hash, error)
 
     def _execute(self, work: Work, job: Job, started: float) -> None:
+        attempt = Attempt(self._seat, work)
         job = self._advance(job, State.VALIDATED)
-        absent = self.desk.missing
-        if not work.room.wait_until(lambda: not absent(work.holders), HOLDER_WAIT_S):
-            raise _not_connected(absent(work.holders)[0])
-        if not work.room.wait_until(lambda: len(self.mesh.linked()) == len(self.peers), HANDSHAKE_TIMEOUT_S):
-            raise _not_connected(next(peer for peer in self.peers if peer not in self.mesh.linked()))
+        attempt.wait_for_links()
         job = self._advance(job, State.APPROVED)
-        keys, offers = self._agree_session(work)
+        attempt.agree_session()
         job = self._advance(job, State.RUNNING, session=work.session)
-        minimum, extremes = self._collect_inputs(work, offers)
-        channel = self.mesh.open(work.session)
-        work.room.check()
-        session = Session(channel, keys)
-        digest = handshake.parameters_digest(work.signed.hash, minimum, extremes, work.holders)
-        session.agree(digest, "the plan's parameters")
-        session.protocol.compare_copies({h: list(work.shares[h].values()) for h in work.holders})
-        inputs = [work.shares[holder] for holder in work.holders]
-        result = work.query.on_shares(session, inputs, minimum, extremes)
-        self._collect_verdicts(work)
-        sealed = seal(
-            bytes.fromhex(work.plan.recipient_key),
-            result_to_bytes(result.share),
-            result_context(work.signed.hash, work.session),
-        )
+        sealed, channel = attempt.compute()
         traffic = channel.traffic
         cost = JobCost(time.monotonic() - started, traffic.rounds, traffic.bytes_sent, traffic.bytes_received)
         released = job.to(State.RELEASED, self.clock(), cost=cost, transcripts=channel.digests())
         self.storage.put_result(released, sealed)
-
-    def _agree_session(self, work: Work) -> tuple[Any, Sequence[wire.Offer]]:
-        """Exchange offers; this attempt's keys, and the offers in party order."""
-        plan_hash = work.signed.hash
-        ticket = handshake.make_offer(self.identity, plan_hash, work.plan.nonce, self.policy.minimum_count)
-        plan = wire.SignedPlan(plan=work.signed.plan, signature=work.signed.signature)
-        self.mesh.tell(MeshFrame(offer=ticket.offer))
-        self.desk.tell(work.holders, ToHolder(job=plan))
-        self.desk.tell(work.holders, ToHolder(offer=ticket.offer))
-        received = work.room.collect("offer", self.peers, HANDSHAKE_TIMEOUT_S)
-        received[self.identity.name] = ticket.offer
-        offers = [received[name] for name in self.names]
-        work.session = handshake.session_of(offers)
-        keys = handshake.pair_keys(ticket, offers, self.names.index(self.identity.name), self.consortium)
-        return keys, offers
-
-    def _collect_inputs(self, work: Work, offers: Sequence[wire.Offer]) -> tuple[int, bool]:
-        """Every holder's consent and shares; the strictest minimum count, and whether extremes may open."""
-        accepts = work.room.collect("accept", work.holders, HANDSHAKE_TIMEOUT_S + HOLDER_WAIT_S)
-        for holder, accept in accepts.items():
-            handshake.check_accept(accept, holder, self.consortium)
-            if accept.session != work.session or accept.plan_hash != work.signed.hash:
-                raise PlanMismatch(f"{holder} accepted another session.", culprit=holder)
-        packages = work.room.collect("input", work.holders, INPUT_TIMEOUT_S)
-        party = self.names.index(self.identity.name)
-        for place, holder in enumerate(work.holders):
-            work.shares[holder] = {
-                block.name: InputPackage.from_bytes(
-                    party, packages[holder][block.name], block.elements
-                ).share()
-                for block in work.query.blocks_for(place)
-            }
-        counts = [message.minimum_count for message in (*offers, *accepts.values())]
-        minimum = strictest([work.plan.minimum_count, *counts])
-        return minimum, all(accept.allow_extremes for accept in accepts.values())
-
-    def _collect_verdicts(self, work: Work) -> None:
-        verdict = handshake.make_verdict(self.identity, work.signed.hash, work.session)
-        self.mesh.tell(MeshFrame(verdict=verdict))
-        verdicts = work.room.collect("verdict", self.peers, HANDSHAKE_TIMEOUT_S)
-        handshake.check_verdicts(verdicts, work.signed.hash, work.session, self.consortium)
+        _log.info(
+            "job ended", job=job.plan_hash.hex()[:12], state=released.state.value, rounds=cost.rounds,
+            bytes_sent=cost.bytes_sent, seconds=round(cost.seconds, 3),
+        )  # fmt: skip
 
     # --- states ---------------------------------------------------------------------------------
 
@@ -352,6 +276,7 @@ class ComputeParty:
     def _advance(self, job: Job, state: State, **changes: object) -> Job:
         moved = job.to(state, self.clock(), **changes)
         self.storage.put(moved)
+        _log.debug("job goes on", job=job.plan_hash.hex()[:12], state=state.value)
         return moved
 
     def _finish(self, plan_hash: bytes, error: TriuneError) -> None:
@@ -392,7 +317,3 @@ def _vanished(name: str) -> PeerVanished:
         remedy="Submit the query again when its node is back.",
         culprit=name,
     )
-
-
-def _not_connected(name: str) -> PeerVanished:
-    return PeerVanished(f"{name} is not connected.", remedy="Start its node and submit again.", culprit=name)

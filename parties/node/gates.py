@@ -17,7 +17,8 @@ from parties.identity import tls
 from parties.identity.consortium import Member
 from parties.management.catalogue import Registration
 from parties.node import handshake
-from parties.node.compute import ComputeParty, Work
+from parties.node.attempt import Work
+from parties.node.compute import ComputeParty
 from parties.node.jobs import Job, State
 from parties.node.transport.outbox import Outbox
 from parties.query.plan import SignedPlan
@@ -51,7 +52,7 @@ class HolderGate(HolderGateServicer):
 
     def __init__(self, party: ComputeParty) -> None:
         self._party = party
-        self._index = party.names.index(party.identity.name)
+        self._index = party.mesh.party
 
     def Attach(  # noqa: N802 - the name of the RPC
         self, request_iterator: Iterator[FromHolder], context: grpc.ServicerContext
@@ -156,7 +157,8 @@ class HolderGate(HolderGateServicer):
         sizes = {name: InputPackage.size(self._index, item.elements) for name, item in blocks.items()}
         if all(len(intake.blocks.get(name, b"")) == size for name, size in sizes.items()):
             del intakes[share.session]
-            intake.work.room.put("input", holder, intake.blocks)
+            packages = {name: bytes(buffer) for name, buffer in intake.blocks.items()}
+            intake.work.room.put("input", holder, packages)
 
 
 def _member(party: ComputeParty, context: grpc.ServicerContext, role: str) -> Member:

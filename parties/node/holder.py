@@ -221,6 +221,7 @@ class Holder:
         place = [part.name for part in plan.holders].index(self._identity.name)
         rows = select_rows(plan, schema, self._datasets.open_rows(plan.dataset))
         blocks = query.at_holder(rows, place)
+        _log.debug("job accepted", job=signed.hash.hex()[:12], session=session.hex()[:12])
         accept = handshake.make_accept(
             self._identity, signed.hash, session, self._policy.minimum_count, self._policy.allow_extremes
         )

@@ -130,3 +130,20 @@ def test_an_opened_vector_of_another_length_is_refused() -> None:
     query = JointQuery(PAIR, [StatisticRequest("count")], (), [3])
     with pytest.raises(ProtocolAbort):
         query.at_recipient(np.zeros(query.output_elements + 1, dtype=np.int64))
+
+
+@pytest.mark.parametrize("holders", [2, 7, 33])
+def test_what_planning_accepts_fits_the_ring_for_any_number_of_holders(
+    ask: Callable[..., Any], make_rows: Callable[..., Rows], holders: int
+) -> None:
+    widest = ColumnSpec("x", "number", lo=0, hi=2**52 - 1)
+    half = 2**51
+    parts = [make_rows({"x": [holder, half - holder, half + holder]}) for holder in range(holders)]
+    requests = [StatisticRequest("describe", ("x",)), StatisticRequest("histogram", ("x",), {"bins": 2})]
+    answer = ask({"x": widest}, parts, requests, k=1, rows_at_most=[10] * holders)
+    pooled = [float(value) for holder in range(holders) for value in (holder, half - holder, half + holder)]
+    described = answer.outcomes[0].values
+    assert described["n"] == 3 * holders
+    assert described["mean"] == pytest.approx(np.mean(pooled), rel=1e-15)
+    assert described["std"] == pytest.approx(np.std(pooled, ddof=1), rel=1e-12)
+    assert described["50%"] == (np.percentile(pooled, 50) if holders > 1 else None)
