@@ -40,10 +40,10 @@ def test_a_data_set_shows_its_columns(space, gbsg):
         _ = gbsg.aeg
 
 
-def test_counts_and_means(gbsg, world):
+def test_counts_and_means(gbsg, hospitals):
     assert gbsg.count().value == 686
     older = gbsg.where(gbsg.age >= 50).where('tgrade == "III"')
-    expected = world.pooled.query('age >= 50 and tgrade == "III"')
+    expected = hospitals.pooled.query('age >= 50 and tgrade == "III"')
     assert older.count().value == len(expected)
     mean = older.mean("tsize")
     assert mean.value == pytest.approx(expected.tsize.mean(), rel=1e-12)
@@ -54,17 +54,17 @@ def test_counts_and_means(gbsg, world):
     assert min(mean.cost.bytes_sent_per_party.values()) > 0
 
 
-def test_every_moment(gbsg, world):
-    pooled = world.pooled
+def test_every_moment(gbsg, hospitals):
+    pooled = hospitals.pooled
     assert gbsg.sum("age").value == pooled.age.sum()
     assert gbsg.variance("age").value == pytest.approx(pooled.age.var(), rel=1e-12)
     assert gbsg.std("age", "tsize").value["tsize"] == pytest.approx(pooled.tsize.std(), rel=1e-12)
     assert gbsg.median("age").value == pooled.age.median()
 
 
-def test_groups_and_agg(gbsg, world):
+def test_groups_and_agg(gbsg, hospitals):
     result = gbsg.group_by("horTh", "menostat").agg(n="count", size=("tsize", "mean"), mid="median:age")
-    by = world.pooled.groupby(["horTh", "menostat"])
+    by = hospitals.pooled.groupby(["horTh", "menostat"])
     frame = result.to_pandas()
     assert list(frame.columns) == ["n", "size", "mid"]
     for group, rows in by:
@@ -73,20 +73,20 @@ def test_groups_and_agg(gbsg, world):
         assert frame.loc[group, "mid"] == rows.age.median()
 
 
-def test_percentiles_and_histograms(gbsg, world):
+def test_percentiles_and_histograms(gbsg, hospitals):
     shown = gbsg.quantiles("age", [10, 50, 90]).value
     for percent in (10, 50, 90):
-        assert shown[f"{percent}%"] == pytest.approx(world.pooled.age.quantile(percent / 100), rel=1e-15)
+        assert shown[f"{percent}%"] == pytest.approx(hospitals.pooled.age.quantile(percent / 100), rel=1e-15)
     counts = gbsg.histogram("age", edges=[30, 45, 60, 75]).to_pandas()["count"].tolist()
-    assert counts == np.histogram(world.pooled.age, [30, 45, 60, 75])[0].tolist()
+    assert counts == np.histogram(hospitals.pooled.age, [30, 45, 60, 75])[0].tolist()
     assert len(gbsg.histogram("age").edges["age"]) == 11
     assert len(gbsg.histogram("age", bins=4).value) == 4
 
 
-def test_correlations(gbsg, world):
+def test_correlations(gbsg, hospitals):
     names = ["age", "tsize", "pnodes"]
     frame = gbsg.correlation(*names).to_pandas()
-    assert np.allclose(frame.to_numpy(), world.pooled[names].corr().to_numpy(), atol=1e-12)
+    assert np.allclose(frame.to_numpy(), hospitals.pooled[names].corr().to_numpy(), atol=1e-12)
 
 
 def test_small_cells_stay_closed(gbsg):
@@ -128,16 +128,16 @@ def test_explain_runs_nothing(space, gbsg):
     assert len(space.jobs()) == before
 
 
-def test_jobs_outlive_the_client(world, gbsg):
+def test_jobs_outlive_the_client(hospitals, gbsg):
     job = gbsg.submit("count", "mean:age")
-    with connect(world.config) as another:
+    with connect(hospitals.config) as another:
         again = another.job(job.hash[:10])
         assert again.hash == job.hash
         assert again.title == "count, mean age of gbsg2"
         count, mean = again.results()
         assert count.value == 686
-        assert mean.value == pytest.approx(world.pooled.age.mean())
-        assert again.result().value == {"count": 686, "mean age": pytest.approx(world.pooled.age.mean())}
+        assert mean.value == pytest.approx(hospitals.pooled.age.mean())
+        assert again.result().value == {"count": 686, "mean age": pytest.approx(hospitals.pooled.age.mean())}
         assert again.status().state == "released"
         assert job.hash in [one.hash for one in another.jobs()]
         with pytest.raises(JobError, match="No job"):
@@ -153,9 +153,9 @@ def test_histograms_of_a_job_of_many_come_apart(gbsg):
     assert count.value == 686
 
 
-def test_jobs_are_private_to_their_analyst(world, gbsg):
+def test_jobs_are_private_to_their_analyst(hospitals, gbsg):
     job = gbsg.submit("count")
-    with connect(world.folder / "otto" / "analyst.toml") as other:
+    with connect(hospitals.folder / "otto" / "analyst.toml") as other:
         assert other.jobs() == []
         with pytest.raises(JobError):
             other.job(job.hash)
@@ -193,7 +193,7 @@ def test_holders_that_do_not_come_are_named(space):
         space.dataset("gbsg2", holders=("ada", "zoe"), timeout=0.2)
 
 
-def test_a_part_of_the_holders_can_be_asked(space, world):
+def test_a_part_of_the_holders_can_be_asked(space, hospitals):
     three = space.dataset("gbsg2", holders=("ada", "bert", "cleo"))
     assert three.count().value == 640
     assert three.count().holders == ("ada", "bert", "cleo")
@@ -207,9 +207,9 @@ def test_differing_catalogues_are_refused(space):
         _check_same("ada", {key: registration}, "bert", {key: other})
 
 
-def test_only_analysts_ask(world):
+def test_only_analysts_ask(hospitals):
     with pytest.raises(IdentityError, match="no analyst"):
-        Analyst.load(world.folder / "ada" / "node.toml")
+        Analyst.load(hospitals.folder / "ada" / "node.toml")
 
 
 def test_states_of_three_become_one():
@@ -250,13 +250,13 @@ def test_ctrl_c_asks_on_a_terminal(answer, cancels):
     assert "abc" in shown
 
 
-def test_the_command_line_asks_the_same(world):
+def test_the_command_line_asks_the_same(hospitals):
     def run(*arguments):
-        return CliRunner().invoke(app, [*arguments, "--config", str(world.config)])
+        return CliRunner().invoke(app, [*arguments, "--config", str(hospitals.config)])
 
     shown = run("query", "gbsg2", "--stat", "mean:tsize", "--by", "horTh", "--where", "age >= 50")
     assert shown.exit_code == 0, shown.stderr
-    assert f"{world.pooled.query('age >= 50').groupby('horTh').tsize.mean()['yes']:.6g}" in shown.stdout
+    assert f"{hospitals.pooled.query('age >= 50').groupby('horTh').tsize.mean()['yes']:.6g}" in shown.stdout
     records = json.loads(run("query", "gbsg2", "--stat", "count", "--stat", "mean:age", "--json").stdout)
     assert records[0]["rows"] == [{"count": 686}]
     assert records[1]["rows"][0]["n"] == 686
@@ -274,9 +274,9 @@ def test_the_command_line_asks_the_same(world):
     assert wrong.stderr.startswith("error: mean of horTh: horTh is a category")
 
 
-def test_a_party_that_is_away_is_named(space, gbsg, world):  # the last: it stops a node
-    world.nodes["cleo"].stop()
+def test_a_party_that_is_away_is_named(space, gbsg, hospitals):  # the last: it stops a node
+    hospitals.nodes["cleo"].stop()
     with pytest.raises(PeerVanished, match="cleo") as caught:
         gbsg.count()
     assert "cleo" in caught.value.remedy
-    world.nodes["cleo"].start()
+    hospitals.nodes["cleo"].start()

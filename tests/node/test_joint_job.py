@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import socket
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +14,11 @@ import pytest
 from mpc.errors import TriuneError
 from mpc.protocols.replicated.shares import reconstruct
 from mpc.statistics.base import StatisticOutcome
-from parties.demo.cohort import COHORT_FILE, SCHEMA_FILE
 from parties.identity import consortium as consortia
-from parties.identity import sandbox, tls
+from parties.identity import tls
 from parties.identity.keys import Identity
 from parties.identity.seal import unseal
 from parties.management.catalogue import Registration
-from parties.management.datasets import DataSets
-from parties.node import config
 from parties.node.app import Node
 from parties.query.builder import make_plan, parse_statistic
 from parties.query.compile import compile_plan
@@ -34,27 +29,16 @@ from parties.wire import common_pb2 as wire
 from parties.wire import status, version
 from parties.wire.analyst_pb2_grpc import AnalystGateStub
 
-HOLDERS = ("ada", "bert", "cleo", "dora")
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for sock in sockets:
-        sock.bind(("127.0.0.1", 0))
-    ports = [int(sock.getsockname()[1]) for sock in sockets]
-    for sock in sockets:
-        sock.close()
-    return ports
-
 
 @dataclass
 class House:
     folder: Path
     nodes: dict[str, Node]
     frame: pd.DataFrame
+    analyst: str = "eve"
 
     def __post_init__(self) -> None:
-        self.identity = Identity.load(self.folder / "eve" / "keys")
+        self.identity = Identity.load(self.folder / self.analyst / "keys")
         self.consortium = consortia.load(self.folder / "consortium.toml")
         self.names = [member.name for member in self.consortium.compute]
 
@@ -109,25 +93,8 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    folder = tmp_path_factory.mktemp("house") / "consortium"
-    ports = free_ports(3)
-    compute = {name: f"127.0.0.1:{port}" for name, port in zip(HOLDERS, ports, strict=False)}
-    sandbox.init(folder, "test", compute=compute, holders=list(HOLDERS), analysts=["eve"])
-    frame, nodes = pd.read_csv(COHORT_FILE), {}
-    cuts = [0, 300, 500, 680, len(frame)]
-    for name, start, end in zip(HOLDERS, cuts, cuts[1:], strict=False):
-        part = folder / name / "part.csv"
-        frame.iloc[start:end].to_csv(part, index=False)
-        settings = config.load(folder / name / "node.toml", config.NodeConfig)
-        DataSets(settings.state, name).add(SCHEMA_FILE, part)
-        nodes[name] = Node(settings)
-    for node in nodes.values():
-        node.start()
-    assert all(node.wait_ready() for node in nodes.values())
-    yield House(folder, nodes, frame)
-    for node in nodes.values():
-        node.stop()
+def house(hospitals: Any) -> House:
+    return House(hospitals.folder, hospitals.nodes, hospitals.pooled)
 
 
 def test_a_filtered_mean_by_group_equals_the_pooled_one(house: House) -> None:
@@ -179,6 +146,44 @@ def test_plans_that_differ_between_parties_do_not_run(house: House) -> None:
     states = [house.wait(signed, name).state for name, signed in zip(house.names, plans, strict=True)]
     assert rpc.RELEASED not in states
     assert rpc.REFUSED in states
+
+
+def refusal_of(house: House, signed: SignedPlan) -> TriuneError:
+    with pytest.raises(TriuneError) as refusal:
+        house.submit(signed, house.names[0])
+    assert refusal.value.remedy
+    jobs = house.ask(house.names[0], "List", rpc.ListRequest()).jobs
+    assert signed.hash not in {job.plan_hash for job in jobs}
+    return refusal.value
+
+
+def test_an_expired_plan_is_refused(house: House) -> None:
+    old = house.plan("count").model_copy(update={"expires": int(time.time()) - 1})
+    assert refusal_of(house, sign_plan(old, house.identity)).code == "PLAN_EXPIRED"
+
+
+def test_a_nonce_serves_one_plan(house: House) -> None:
+    first = house.plan("count")
+    signed = sign_plan(first, house.identity)
+    for name in house.names:
+        house.submit(signed, name)
+    assert house.wait(signed, house.names[0]).state == rpc.RELEASED
+    other = sign_plan(first.model_copy(update={"minimum_count": 7}), house.identity)
+    assert refusal_of(house, other).code == "PLAN_REPLAYED"
+
+
+def test_a_plan_is_brought_by_its_own_analyst(house: House) -> None:
+    signed = sign_plan(house.plan("count"), house.identity)
+    stranger = House(house.folder, house.nodes, house.frame, analyst="otto")
+    error = refusal_of(stranger, signed)
+    assert (error.code, error.culprit) == ("IDENTITY", "otto")
+
+
+def test_who_is_no_analyst_asks_nothing(house: House) -> None:
+    hospital = House(house.folder, house.nodes, house.frame, analyst="dora")
+    with pytest.raises(TriuneError, match="dora is no analyst") as refusal:
+        hospital.registrations()
+    assert refusal.value.code == "IDENTITY"
 
 
 def test_an_altered_plan_is_refused_with_a_typed_error(house: House) -> None:

@@ -34,6 +34,7 @@ MANY = 500
 def talkative(tmp_path: Path) -> Iterator[Path]:
     """Logs at debug level, as a node writes them; the logging of this process is restored afterwards."""
     root, ours = logging.getLogger(), logging.getLogger("triune")
+    ours_before = structlog.get_config()
     handlers, levels = root.handlers[:], (root.level, ours.level)
     telemetry.configure(tmp_path, "debug")
     yield tmp_path / telemetry.LOG_FILE
@@ -43,7 +44,7 @@ def talkative(tmp_path: Path) -> Iterator[Path]:
     root.handlers[:] = handlers
     root.setLevel(levels[0])
     ours.setLevel(levels[1])
-    structlog.reset_defaults()
+    structlog.configure(**ours_before)
 
 
 @pytest.fixture
