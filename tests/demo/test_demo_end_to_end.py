@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,14 +15,14 @@ import pytest
 from parties.demo.queries import DESCRIBED, QUERIES
 from parties.demo.run import joint_and_pooled
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.skipif(shutil.which("ps") is None, reason="the command ps is not installed")
 PROPERTIES = ["name", "joint", "pooled", "max_abs_error", "seconds", "rounds", "bytes_sent_per_party"]
 
 
 def demo_processes() -> set[str]:
-    """Command lines of running processes that belong to a demo."""
-    lines = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return {line for line in lines.splitlines() if "triune-demo-" in line and "parties." in line}
+    """Command lines of running nodes that belong to a demo."""
+    lines = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    return {line for line in lines.splitlines() if "triune-demo-" in line and "node run" in line}
 
 
 @pytest.fixture(scope="module")

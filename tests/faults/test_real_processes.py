@@ -18,8 +18,8 @@ from parties.client import Space, connect
 from parties.client.job import Job
 from parties.demo.cohort import COMPUTE, SCHEMA_FILE, SHARES_PERCENT
 from parties.demo.processes import House
+from parties.identity.keys import Identity
 
-pytestmark = pytest.mark.slow
 HOLDERS_ONLY = [name for name in SHARES_PERCENT if name not in COMPUTE]
 PATIENCE_S = 40.0  # a broken test ends; how fast a fault is noticed is measured, not asserted
 
@@ -71,6 +71,8 @@ def test_a_killed_compute_party_is_named_and_the_others_serve_on(
     error = failure(job)
     assert error.culprit == victim, str(error)
     assert error.remedy
+    survivors = set(COMPUTE) - {victim}
+    until(lambda: _states(job).keys() == survivors and set(_states(job).values()) == {"failed"})
     house.start_node(victim)
     until(lambda: _works(space))
     assert count_again(space) == 686
@@ -98,6 +100,11 @@ def test_a_silent_compute_party_is_named(house: House, space: Space) -> None:
     finally:
         victim.send_signal(signal.SIGCONT)
     until(lambda: _works(space))
+
+
+def _states(job: Job) -> dict[str, str]:
+    """What the compute parties that answer say of a job."""
+    return {name: state for name, state in job.status().parties.items() if state != "unreachable"}
 
 
 def _works(space: Space) -> bool:
@@ -158,6 +165,7 @@ def test_a_node_that_cannot_start_says_why_and_what_to_do(
     settings.write_text(change((folder / "node.toml").read_text()))
     ended = triune(folder, "node", "run", "--config", str(settings))
     settings.unlink()
+    assert house.nodes[COMPUTE[0]].poll() is None
     assert ended.returncode == 1
     assert words in ended.stderr
     assert "what to do: " in ended.stderr
@@ -177,6 +185,28 @@ def test_a_node_that_cannot_start_says_why_and_what_to_do(
 )
 def test_a_question_that_cannot_be_answered_says_why(house: House, arguments: list[str], words: str) -> None:
     ended = triune(house.analyst_config.parent, "query", *arguments)
+    assert ended.returncode == 1
+    assert words in ended.stderr
+    assert "what to do: " in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda text: text.replace('name = "analyst"', 'name = "mallory"'), "mallory"),
+        (lambda text: text.replace('keys = "keys"', 'keys = "foreign"'), "keys"),
+        (lambda text: text.replace('keys = "keys"', f'keys = "../{HOLDERS_ONLY[0]}/keys"'), HOLDERS_ONLY[0]),
+        (lambda text: text.replace("consortium", "consorcium"), "consortium is missing"),
+    ],
+    ids=["unknown name", "foreign keys", "a holder's keys", "missing key"],
+)
+def test_who_is_no_analyst_hears_why(house: House, change: Callable[[str], str], words: str) -> None:
+    folder = house.analyst_config.parent
+    if not (folder / "foreign").exists():
+        Identity.generate("analyst").save(folder / "foreign")
+    settings = folder / "other.toml"
+    settings.write_text(change(house.analyst_config.read_text()))
+    ended = triune(folder, "query", "gbsg2", "--stat", "count", "--config", str(settings))
     assert ended.returncode == 1
     assert words in ended.stderr
     assert "what to do: " in ended.stderr
