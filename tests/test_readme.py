@@ -70,6 +70,22 @@ def test_the_sdk_example_is_short_and_is_python() -> None:
         compile(block, "README.md", "exec")
 
 
+def test_the_sdk_example_runs(
+    hospitals: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scope: dict[str, Any] = {}
+    monkeypatch.chdir(hospitals.config.parent)
+    exec(blocks()[0], scope)  # noqa: S102 - the README's own text
+    scope["space"].close()
+    printed = capsys.readouterr().out
+    older = hospitals.pooled.query('age >= 50 and tgrade == "III"')
+    assert printed.splitlines()[0] == str(len(older))
+    assert scope["result"].cost.rounds > 0
+    assert scope["result"].value[("age", "tsize")] == pytest.approx(
+        hospitals.pooled.age.corr(hospitals.pooled.tsize), abs=1e-9
+    )
+
+
 def test_the_engine_example_runs() -> None:
     scope: dict[str, Any] = {}
     body, _, last = blocks()[1].rstrip().rpartition("\n")
