@@ -5,7 +5,20 @@
 
 from __future__ import annotations
 
-from mpc.session import Session, simulate
-from mpc.tensor import SecretBits, SecretTensor, concat, stack, where
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from mpc.session import Session, simulate
+    from mpc.tensor import SecretBits, SecretTensor, concat, stack, where
 
 __all__ = ["SecretBits", "SecretTensor", "Session", "concat", "simulate", "stack", "where"]
+
+#: Found at first use: whoever needs only `mpc.errors` or `mpc.encoding` does not wait for torch.
+_HOMES: Final = dict.fromkeys(__all__, "mpc.tensor") | {"Session": "mpc.session", "simulate": "mpc.session"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
