@@ -16,10 +16,12 @@ demo: $(VENV)/.installed ## five hospitals answer joint queries on real patients
 	$(RUN) -m parties.cli demo
 
 test: $(VENV)/.tested ## the suite
+	@sh deploy/test-packages.sh
 	$(RUN) -m pytest -m "not slow"
 
 test-long: $(VENV)/.tested ## the suite and what takes longer
-	$(RUN) -m pytest
+	@sh deploy/test-packages.sh
+	$(RUN) -m pytest --hypothesis-profile=long
 
 lint: $(VENV)/.tested ## style, types, direction of imports
 	$(VENV)/bin/ruff check .

@@ -20,6 +20,7 @@ from parties.management.datasets import DataSets
 from parties.node import config, telemetry
 from parties.node.compute import ComputeParty
 from parties.node.config import NodeConfig
+from parties.node.database import sqlite_url
 from parties.node.desk import HolderDesk
 from parties.node.gates import AnalystGate, HolderGate
 from parties.node.holder import Holder
@@ -32,6 +33,7 @@ from parties.wire.holder_pb2_grpc import add_HolderGateServicer_to_server
 SPARE_THREADS = 64
 STOP_GRACE_S = 0.5
 ATTACH_WAIT_S = 30.0
+DATABASE_FILE = "jobs.sqlite"
 
 
 class Node:
@@ -48,8 +50,8 @@ class Node:
                 remedy="Point `keys` in node.toml to this party's own keys.",
             )
         require_loopback_if_sandbox(self.consortium, *([settings.listen] if settings.listen else []))
-        self.storage = Storage.in_folder(settings.state)
         self.desk = HolderDesk()
+        self.storage: Storage | None = None
         self.mesh: Mesh | None = None
         self.holder: Holder | None = None
         self._server: grpc.Server | None = None
@@ -70,9 +72,9 @@ class Node:
                 "A compute party needs the key 'listen'.", remedy='Add listen = "host:port" to node.toml.'
             )
         torch.set_num_threads(self.settings.compute.threads)
-        party = ComputeParty(
-            self.identity, self.consortium, self.settings.policy.policy(), self.storage, self.desk
-        )
+        self.storage = Storage(self.settings.database or sqlite_url(self.settings.state / DATABASE_FILE))
+        policy = self.settings.policy.policy()
+        party = ComputeParty(self.identity, self.consortium, policy, self.storage, self.desk)
         party.recover()
         events = MeshEvents(party.on_offer, party.on_plan, party.on_verdict, party.on_abort, party.on_link)
         self.mesh = Mesh(self.identity, self.consortium, events, self.settings.compute.round_timeout_s)
@@ -108,7 +110,8 @@ class Node:
         self.desk.close()
         if self._server is not None:
             self._server.stop(STOP_GRACE_S).wait()
-        self.storage.close()
+        if self.storage is not None:
+            self.storage.close()
 
 
 def run_node(config_path: Path) -> None:

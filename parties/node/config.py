@@ -37,10 +37,11 @@ class _Party(_Model):
 
 
 class NodeConfig(_Party):
-    """A node's settings. `listen` is for compute parties alone."""
+    """A node's settings. `listen` is for compute parties alone; an empty `database` is SQLite in `state`."""
 
     state: Path
     listen: str = ""
+    database: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     policy: PolicyConfig = PolicyConfig()
     compute: ComputeConfig = ComputeConfig()

@@ -89,17 +89,28 @@ def session_of(offers: Sequence[Offer]) -> bytes:
 
 
 def pair_keys(ticket: Ticket, offers: Sequence[Offer], party: int, consortium: Consortium) -> PairKeys:
-    """The keys with each peer, and one that this party alone knows."""
+    """The keys with each peer, and one that this party alone knows; `ProtocolAbort` for a key of low order."""
     session = session_of(offers)
     keys: dict[int, bytes] = {party: secrets.token_bytes(PAIR_KEY_BYTES)}
     for peer, offer in enumerate(offers):
         if peer != party:
             low, high = sorted((party, peer))
             bound = b"".join(_bound(offers[place], consortium) for place in (low, high))
-            secret = ticket.ephemeral.exchange(X25519PublicKey.from_public_bytes(offer.ephemeral_key))
+            secret = _exchange(ticket.ephemeral, offer)
             kdf = HKDF(hashes.SHA256(), PAIR_KEY_BYTES, salt=session, info=b"triune/pair/v1" + bound)
             keys[peer] = kdf.derive(secret)
     return PairKeys(keys)
+
+
+def _exchange(ephemeral: X25519PrivateKey, offer: Offer) -> bytes:
+    try:
+        return ephemeral.exchange(X25519PublicKey.from_public_bytes(offer.ephemeral_key))
+    except ValueError:  # a point of low order, with which the common secret would be no secret
+        raise ProtocolAbort(
+            f"{offer.party} offers a key that makes no common secret.",
+            remedy="Do not compute with that node before its operator has looked at it.",
+            culprit=offer.party,
+        ) from None
 
 
 def _bound(offer: Offer, consortium: Consortium) -> bytes:

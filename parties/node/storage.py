@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 
-from sqlalchemy import Float, LargeBinary, String, Text, create_engine, delete, select
+from sqlalchemy import Float, LargeBinary, String, Text, delete, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
 
+from parties.node.database import open_database
 from parties.node.jobs import Fault, Job, JobCost, State
 
 
-class _Base(DeclarativeBase):
-    pass
+class Base(DeclarativeBase):
+    """The tables as the code sees them; `migrations` makes them. A test compares the two."""
 
 
-class _JobRow(_Base):
+class _JobRow(Base):
     __tablename__ = "jobs"
 
     plan_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
@@ -33,7 +33,7 @@ class _JobRow(_Base):
     transcripts: Mapped[str] = mapped_column(Text)
 
 
-class _ResultRow(_Base):
+class _ResultRow(Base):
     __tablename__ = "results"
 
     plan_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
@@ -44,14 +44,8 @@ class Storage:
     """One party's jobs. Results lie here sealed to their recipient; shares and keys never do."""
 
     def __init__(self, url: str) -> None:
-        self._engine = create_engine(url)
-        _Base.metadata.create_all(self._engine)
+        self._engine = open_database(url)
         self._session = sessionmaker(self._engine)
-
-    @classmethod
-    def in_folder(cls, folder: Path) -> Storage:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return cls(f"sqlite:///{folder / 'jobs.sqlite'}")
 
     def close(self) -> None:
         self._engine.dispose()

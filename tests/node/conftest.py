@@ -1,0 +1,56 @@
+"""A real PostgreSQL of its own for the tests of storage."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from parties.demo.processes import free_ports
+
+UNPRIVILEGED = "postgres"
+
+
+def _programs() -> Path | None:
+    """The folder of initdb and pg_ctl: on the path, or where Debian keeps them."""
+    found = shutil.which("initdb")
+    folders = [Path(found).parent] if found else []
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return next((folder for folder in folders if (folder / "pg_ctl").exists()), None)
+
+
+def _as_somebody(command: list[str]) -> list[str]:
+    """PostgreSQL refuses to run as root."""
+    return ["runuser", "-u", UNPRIVILEGED, "--", *command] if os.geteuid() == 0 else command
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """URL of an empty database on loopback."""
+    programs = _programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="triune-postgres-"))
+    if os.geteuid() == 0:
+        os.chown(folder, pwd.getpwnam(UNPRIVILEGED).pw_uid, -1)
+    (port,) = free_ports(1)
+    data, log = str(folder / "data"), str(folder / "log")
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+    control = [str(programs / "pg_ctl"), "-D", data, "-w", "-l", log]
+
+    def run(command: list[str]) -> None:
+        subprocess.run(_as_somebody(command), check=True, capture_output=True, cwd=folder, timeout=120)
+
+    try:
+        run([str(programs / "initdb"), "-D", data, "-U", "triune", "-A", "trust", "-E", "UTF8"])
+        run([*control, "-o", options, "start"])
+        yield f"postgresql+psycopg://triune:hunter2@127.0.0.1:{port}/postgres"
+    finally:
+        subprocess.run(_as_somebody([*control, "-m", "immediate", "stop"]), check=False, capture_output=True)
+        shutil.rmtree(folder, ignore_errors=True)
