@@ -77,10 +77,7 @@ class Job:
     @property
     def title(self) -> str:
         """What was asked, in words."""
-        asked = ", ".join(" ".join((spec.kind, *spec.columns)) for spec in self.plan.statistics)
-        groups = f" by {', '.join(self.plan.group_by)}" if self.plan.group_by else ""
-        where = f" where {self.plan.where}" if self.plan.where is not None else ""
-        return f"{asked} of {self.plan.dataset}{groups}{where}"
+        return self.plan.title
 
     @property
     def created(self) -> datetime:

@@ -36,6 +36,11 @@ ATTACH_WAIT_S = 30.0
 DATABASE_FILE = "jobs.sqlite"
 
 
+def open_storage(settings: NodeConfig) -> Storage:
+    """The jobs of a compute party."""
+    return Storage(settings.database or sqlite_url(settings.state / DATABASE_FILE))
+
+
 class Node:
     """One party's process: the holder role, the compute role, or both."""
 
@@ -72,7 +77,7 @@ class Node:
                 "A compute party needs the key 'listen'.", remedy='Add listen = "host:port" to node.toml.'
             )
         torch.set_num_threads(self.settings.compute.threads)
-        self.storage = Storage(self.settings.database or sqlite_url(self.settings.state / DATABASE_FILE))
+        self.storage = open_storage(self.settings)
         policy = self.settings.policy.policy()
         party = ComputeParty(self.identity, self.consortium, policy, self.storage, self.desk)
         party.recover()

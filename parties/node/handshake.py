@@ -89,7 +89,7 @@ def session_of(offers: Sequence[Offer]) -> bytes:
 
 
 def pair_keys(ticket: Ticket, offers: Sequence[Offer], party: int, consortium: Consortium) -> PairKeys:
-    """The keys with each peer, and one that this party alone knows; `ProtocolAbort` for a key of low order."""
+    """The keys with each peer and one of this party alone; `ProtocolAbort` for a key of low order."""
     session = session_of(offers)
     keys: dict[int, bytes] = {party: secrets.token_bytes(PAIR_KEY_BYTES)}
     for peer, offer in enumerate(offers):

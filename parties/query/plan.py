@@ -71,6 +71,14 @@ class Plan(_Model):
     statistics: tuple[StatisticSpec, ...] = Field(min_length=1, max_length=MAX_STATISTICS)
     minimum_count: int = Field(default=1, ge=1, le=10**6)
 
+    @property
+    def title(self) -> str:
+        """What is asked, in words."""
+        asked = ", ".join(" ".join((spec.kind, *spec.columns)) for spec in self.statistics)
+        groups = f" by {', '.join(self.group_by)}" if self.group_by else ""
+        where = f" where {self.where}" if self.where is not None else ""
+        return f"{asked} of {self.dataset}{groups}{where}"
+
     def canonical(self) -> bytes:
         """The bytes that are hashed and signed."""
         return rfc8785.dumps(self.model_dump(mode="json"))

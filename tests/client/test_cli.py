@@ -28,6 +28,7 @@ COMMANDS = [
     ["data", "remove"],
     ["query"],
     ["jobs"],
+    ["node", "jobs"],
     ["status"],
     ["result"],
     ["cancel"],

@@ -267,6 +267,11 @@ def test_the_command_line_asks_the_same(hospitals):
     assert job[:12] in run("jobs").stdout
     assert job in run("jobs", "--json").stdout
     assert "released" in run("status", job[:12]).stdout
+    operator = CliRunner().invoke(
+        app, ["node", "jobs", "--config", str(hospitals.folder / "ada" / "node.toml")]
+    )
+    assert f"{job[:12]}  " in operator.stdout
+    assert "eve  count of gbsg2" in operator.stdout
     ended = run("cancel", job[:12])
     assert ended.exit_code == 1
     wrong = run("query", "gbsg2", "--stat", "mean:horTh")
