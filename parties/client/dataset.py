@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -16,7 +17,7 @@ from mpc.errors import CatalogueError, PlanInvalid
 from parties.client.outcomes import SHAPED
 from parties.client.results import CorrelationResult, HistogramResult, TableResult
 from parties.management.catalogue import Schema
-from parties.query.builder import parse_statistic
+from parties.query.builder import day_number, parse_statistic
 from parties.query.expressions import ColumnProxy, Expression, parse
 from parties.query.plan import StatisticSpec
 
@@ -137,8 +138,13 @@ class Dataset:
         """Percentiles (`probs` in percent, 0 to 100), interpolated linearly as pandas does."""
         return self._table(_made(kind="quantiles", columns=(column,), probabilities=_exact(probs)))
 
-    def histogram(self, column: str, *, bins: int = 0, edges: Sequence[Number] = ()) -> HistogramResult:
-        """Counts in `bins` equal bins over the column's public range (10 by default), or between `edges`."""
+    def histogram(
+        self, column: str, *, bins: int = 0, edges: Sequence[Number | date] = ()
+    ) -> HistogramResult:
+        """Counts in `bins` equal bins over the column's public range (10 by default), or between `edges`.
+
+        Edges are numbers, for a date column dates.
+        """
         if bins and edges:
             raise PlanInvalid("A histogram takes bins or edges, not both.", remedy="Leave one of them out.")
         spec = _made(kind="histogram", columns=(column,), bins=bins, edges=_exact(edges))
@@ -216,6 +222,7 @@ def _named_spec(how: Any) -> StatisticSpec:
     )
 
 
-def _exact(numbers: Sequence[Number]) -> tuple[int | str, ...]:
-    """Integers as they are, others as the text that Python prints, so that nothing is rounded twice."""
-    return tuple(number if isinstance(number, int) else str(number) for number in numbers)
+def _exact(numbers: Sequence[Number | date]) -> tuple[int | str, ...]:
+    """Integers as they are, dates as days, others as Python prints them: nothing is rounded twice."""
+    days = [day_number(number) if isinstance(number, date) else number for number in numbers]
+    return tuple(number if isinstance(number, int) else str(number) for number in days)

@@ -20,7 +20,7 @@ from parties.client.results import Cost, Facts, Result
 from parties.client.watching import Watchers
 from parties.identity.seal import unseal
 from parties.management.catalogue import Schema
-from parties.query.compile import compile_plan
+from parties.query.compile import compile_plan, date_columns
 from parties.query.plan import Plan, SignedPlan, open_plan, result_context
 from parties.wire import analyst_pb2 as pb
 from parties.wire.status import from_status
@@ -189,7 +189,8 @@ class Job:
             rounds=max((cost.rounds for cost in costs.values()), default=0),
             bytes_sent_per_party={name: cost.bytes_sent for name, cost in costs.items()},
         )
-        return Facts(cost, tuple(part.name for part in self.plan.holders), self.hash)
+        holders = tuple(part.name for part in self.plan.holders)
+        return Facts(cost, holders, self.hash, date_columns(self.schema))
 
 
 def combine(told: Mapping[str, pb.JobStatus | TriuneError | None]) -> JobState:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
 from mpc.statistics.base import Value
+from parties.client.dates import Shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,10 +60,33 @@ def bars(rows: Mapping[tuple[str, ...], Mapping[str, Value]], ax: Axes, label: s
     return ax
 
 
-def boxes(rows: Mapping[tuple[str, ...], Mapping[str, Value]], ax: Axes) -> Axes:
-    """Boxes from percentiles (5 to 95) on one scale; rows with a closed percentile are left out."""
+def timeline(rows: Mapping[tuple[str, ...], Mapping[str, Shown]], ax: Axes, label: str) -> Axes:
+    """One line a row with its dates as points; numbers beside them are left out."""
+    names = [name for name in next(iter(rows.values())) if any(_is_date(row[name]) for row in rows.values())]
+    for step, name in enumerate(names):
+        found = [(place, row[name]) for place, row in enumerate(rows.values()) if isinstance(row[name], date)]
+        days: Any = [value for _, value in found]
+        ax.plot(days, [place for place, _ in found], "o", color=_PALETTE[step % len(_PALETTE)], label=name)
+        for place, value in found:
+            ax.annotate(f"{value:%Y-%m-%d}", (value, place + 0.08), ha="center", fontsize=8)
+    ax.set_yticks(range(len(rows)), [", ".join(key) or "all" for key in rows])
+    ax.set_ylim(-0.6, len(rows) - 0.4)
+    ax.set_ylabel(label)
+    ax.tick_params(axis="x", rotation=30)
+    ax.legend()
+    return ax
+
+
+def _is_date(value: Shown) -> bool:
+    return isinstance(value, date)
+
+
+def boxes(rows: Mapping[tuple[str, ...], Mapping[str, Shown]], ax: Axes) -> Axes:
+    """Boxes from percentiles (5 to 95) on one scale; dates and rows with a closed percentile are left out."""
     complete = {
-        key: values for key, values in rows.items() if all(values.get(p) is not None for p in _BOX.values())
+        key: values
+        for key, values in rows.items()
+        if all(isinstance(values.get(p), int | float) for p in _BOX.values())
     }
     stats: list[dict[str, Any]] = [
         {"label": ", ".join(key) or "all", "fliers": [], **{part: values[p] for part, p in _BOX.items()}}

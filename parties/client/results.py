@@ -13,13 +13,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
 from mpc.statistics.base import StatisticOutcome, Value
-from parties.client import plots
+from parties.client import dates, plots
+from parties.client.dates import Shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,11 +47,12 @@ class Cost:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a result beside its values: cost, contributing holders, minimum count k in force."""
+    """What is known of a result beside its values: cost, contributing holders, which columns are dates."""
 
     cost: Cost
     holders: tuple[str, ...]
     plan_hash: str = ""
+    dates: frozenset[str] = frozenset()
 
 
 class Result(ABC):
@@ -142,25 +145,33 @@ class TableResult(Result):
         self.labels = tuple(labels)
 
     @cached_property
-    def rows(self) -> dict[Key, dict[str, Value]]:
+    def rows(self) -> dict[Key, dict[str, Shown]]:
         """Row key -> {value name: value}."""
         if not self.labels:
-            return {_key(outcome, self._several): dict(outcome.values) for outcome in self.outcomes}
-        rows: dict[Key, dict[str, Value]] = {}
+            return {_key(outcome, self._several): self._shown(outcome) for outcome in self.outcomes}
+        rows: dict[Key, dict[str, Shown]] = {}
         for place, outcome in enumerate(self.outcomes):
             label = self.labels[place % len(self.labels)]
-            main = {name: value for name, value in outcome.values.items() if name not in _SUPPORT}
+            main = {name: value for name, value in self._shown(outcome).items() if name not in _SUPPORT}
             named = {label if len(main) == 1 else f"{label} {name}": value for name, value in main.items()}
             rows.setdefault(_key(outcome, several=False), {}).update(named)
         return rows
 
+    def _shown(self, outcome: StatisticOutcome) -> dict[str, Shown]:
+        if outcome.columns and outcome.columns[0] in self.facts.dates:
+            return {name: dates.shown(name, value) for name, value in outcome.values.items()}
+        return dict(outcome.values)
+
     @property
     def value(self) -> Any:
-        """A number, or {group: number}; {name: number} in place of a number for describe and agg."""
+        """A number, or {group: number}; {name: number} in place of a number for describe and agg.
+
+        Of a date column a mean, a percentile, a minimum and a maximum are dates.
+        """
         made = {_unwrap(key): self._main(values) for key, values in self.rows.items()}
         return next(iter(made.values())) if list(self.rows) == [()] else made
 
-    def _main(self, values: Mapping[str, Value]) -> Any:
+    def _main(self, values: Mapping[str, Shown]) -> Any:
         main = {name: value for name, value in values.items() if name not in _SUPPORT}
         return next(iter(main.values())) if len(main) == 1 and not self.labels else dict(values)
 
@@ -189,14 +200,20 @@ class TableResult(Result):
         return [*self.group_by, *(["column"] if self._several and not self.labels else [])]
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Bars; boxes from the percentiles (whiskers at the 5th and 95th) for `describe`."""
+        """Bars; boxes from the percentiles (whiskers: 5th, 95th) for `describe`; points for dates."""
+        if any(isinstance(value, date) for values in self.rows.values() for value in values.values()):
+            return plots.timeline(self.rows, plots.axes(ax, self.title), ", ".join(self.group_by))
         if self.outcomes[0].kind == "describe" and not self.labels:
             return plots.boxes(self.rows, plots.axes(ax, self.title))
         chosen = {key: self._plotted(values) for key, values in self.rows.items()}
         return plots.bars(chosen, plots.axes(ax, self.title), ", ".join(self.group_by))
 
-    def _plotted(self, values: Mapping[str, Value]) -> dict[str, Value]:
-        return {name: value for name, value in values.items() if self.labels or name not in _SUPPORT}
+    def _plotted(self, values: Mapping[str, Shown]) -> dict[str, Value]:
+        return {
+            name: value
+            for name, value in values.items()
+            if not isinstance(value, date) and (self.labels or name not in _SUPPORT)
+        }
 
 
 class HistogramResult(Result):
@@ -217,14 +234,21 @@ class HistogramResult(Result):
     @property
     def value(self) -> Any:
         """{bin: count} without groups, else {group: {bin: count}}."""
-        made = {_unwrap(_key(one, self._several)): dict(one.values) for one in self.outcomes}
+        made = {_unwrap(_key(one, self._several)): self._bins(one) for one in self.outcomes}
         return made if len(made) > 1 else next(iter(made.values()))
+
+    def _bins(self, one: StatisticOutcome) -> dict[str, Value]:
+        """Bin -> count."""
+        if one.columns[0] not in self.facts.dates:
+            return dict(one.values)
+        names = dates.bin_names(self.edges[one.columns[0]])
+        return dict(zip(names, one.values.values(), strict=True))
 
     def to_pandas(self) -> pd.DataFrame:
         rows = {
             (*_key(one, self._several), name): value
             for one in self.outcomes
-            for name, value in one.values.items()
+            for name, value in self._bins(one).items()
         }
         names = [*self.group_by, *(["column"] if self._several else []), "bin"]
         index = _index(list(rows), names)
@@ -240,6 +264,8 @@ class HistogramResult(Result):
         for one in self.outcomes:
             edges = self.edges[one.columns[0]]
             plots.histogram(edges, list(one.values.values()), drawn, ", ".join(_places(one)))
+            if one.columns[0] in self.facts.dates:
+                drawn.xaxis_date()
         return drawn
 
 
@@ -302,8 +328,10 @@ def _index(keys: Sequence[Key], names: Sequence[str]) -> pd.Index:
     return pd.MultiIndex.from_tuples(keys, names=[name or None for name in names])
 
 
-def _dtype(name: str, rows: Mapping[Key, Mapping[str, Value]]) -> str:
+def _dtype(name: str, rows: Mapping[Key, Mapping[str, Shown]]) -> str:
     given = [values[name] for values in rows.values() if values.get(name) is not None]
+    if any(isinstance(value, date) for value in given):
+        return "object"
     counts = all(isinstance(value, int) for value in given)
     return "Int64" if counts and (given or name in (*_SUPPORT, "count")) else "float64"
 

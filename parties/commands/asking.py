@@ -136,7 +136,7 @@ def _space(config: Path) -> Space:
 def _show(results: Iterable[Result], as_json: bool) -> None:
     made = list(results)
     if as_json:
-        say(json.dumps([_record(one) for one in made], indent=2))
+        say(json.dumps([_record(one) for one in made], indent=2, default=str))  # dates as ISO texts
         return
     for one in made:
         say(f"{one!r}\n")

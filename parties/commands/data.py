@@ -84,10 +84,20 @@ def add(
         for column in described.columns:
             extent = ", ".join(column.all_levels) if column.is_category else f"{column.min} to {column.max}"
             say(f"  {column.name:20} {column.kind.value:9} {extent} {column.unit}".rstrip())
-        typer.confirm(
-            f"Everybody in the consortium will see this of {described.name}. Register it?", abort=True
-        )
+        _confirm(f"Everybody in the consortium will see this of {described.name}. Register it?")
     _show(sets.add(schema, file), "Registered")
+
+
+def _confirm(question: str) -> None:
+    from mpc.errors import ConfigError
+
+    try:
+        typer.confirm(question, abort=True)
+    except typer.Abort:
+        typer.echo()
+        raise ConfigError(
+            "Nothing was registered, for nobody said yes.", remedy="Answer y, or run it again with --yes."
+        ) from None
 
 
 @data.command("list")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,16 +12,20 @@ from pydantic import ValidationError
 from mpc.errors import PlanInvalid
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
-from parties.management.catalogue import Registration
+from parties.management.catalogue import EPOCH, Registration
 from parties.query.expressions import Expression
 from parties.query.plan import HolderPart, Plan, StatisticSpec, fresh_nonce
 from parties.query.validation import dataset_schema
 
 DEFAULT_VALIDITY_S = 86_400
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def parse_statistic(text: str) -> StatisticSpec:
-    """`count`, `mean:tsize`, `quantiles:age:5,50,95`, `histogram:age:10` or `histogram:age:0,50,100`."""
+    """`count`, `mean:tsize`, `quantiles:age:5,50,95`, `histogram:age:10` or `histogram:age:0,50,100`.
+
+    Edges of a histogram of dates are ISO dates: `histogram:seen:2015-01-01,2020-01-01`.
+    """
     kind, _, rest = text.partition(":")
     names, _, numbers = rest.partition(":")
     columns = tuple(name.strip() for name in names.split(",") if name.strip())
@@ -42,7 +48,21 @@ def parse_statistic(text: str) -> StatisticSpec:
 
 def _number(text: str) -> int | str:
     text = text.strip()
+    if _ISO_DATE.fullmatch(text):
+        return _day(text)
     return int(text) if text.lstrip("+-").isdigit() else text
+
+
+def _day(text: str) -> int:
+    try:
+        return day_number(date.fromisoformat(text))
+    except ValueError:
+        raise PlanInvalid(f"{text} is no day of the calendar.", remedy="Write it as 2026-01-31.") from None
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01, as dates are computed."""
+    return (day - EPOCH).days
 
 
 def make_plan(

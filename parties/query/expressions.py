@@ -21,12 +21,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mpc.errors import PlanInvalid
 from mpc.statistics.rows import ColumnSpec, Mask, Rows
+from parties.management.catalogue import EPOCH
 
 MAX_DEPTH = 16
 MAX_TEXT_CHARS = 4096
 #: Decimal exponents beyond this are no measurement.
 MAX_EXPONENT = 40
-_EPOCH = date(1970, 1, 1)
 
 Op = Literal["<", "<=", ">", ">=", "==", "!="]
 Truth = tuple[Mask, Mask]  # where true, where false; neither: unknown
@@ -173,6 +173,7 @@ def _as_literal(value: object) -> tuple[str, bool]:
 _OPS: Mapping[type[ast.cmpop], Op] = {
     ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
 }  # fmt: skip
+_BOOLEANS = ("true", "false")
 _MIRRORED: Mapping[Op, Op] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
@@ -185,7 +186,8 @@ def parse(text: str) -> Expression:
         _keep_digits(tree, text.strip().encode())
     except (SyntaxError, ValueError, RecursionError):
         raise PlanInvalid(
-            "The filter is not an expression.", remedy='Write it like: age >= 50 and tgrade == "III"'
+            "The filter is not an expression.",
+            remedy='Write it like: age >= 50 and tgrade == "III" and seen < "2020-01-31" (dates in quotes).',
         ) from None
     return _from_ast(tree, 0)
 
@@ -218,6 +220,10 @@ def _from_ast(node: ast.expr, depth: int) -> Expression:
     match node:
         case ast.Call(func=ast.Name(id="missing"), args=[ast.Name(id=column)], keywords=[]):
             return IsMissing(column=column)
+        case ast.Name(id=column):
+            raise PlanInvalid(
+                f"In the filter {column} stands alone.", remedy=f"Compare it, for instance: {column} == true"
+            )
     _refuse(node, f"a {type(node).__name__}")
 
 
@@ -258,6 +264,8 @@ def _constant(node: ast.expr) -> tuple[str, bool]:
         sign, node = "-", node.operand
     if isinstance(node, ast.Constant) and isinstance(node.value, bool) and not sign:
         return str(node.value).lower(), True
+    if isinstance(node, ast.Name) and node.id in _BOOLEANS and not sign:
+        return node.id, True
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         return sign + (node.kind or str(node.value)), False
     if isinstance(node, ast.Constant) and isinstance(node.value, str) and not sign:
@@ -292,7 +300,7 @@ def word_of(spec: ColumnSpec, literal: str, dates: frozenset[str] = frozenset())
         return Fraction(spec.levels.index(literal))
     try:
         if spec.name in dates:
-            return Fraction((date.fromisoformat(literal) - _EPOCH).days)
+            return Fraction((date.fromisoformat(literal) - EPOCH).days)
         return _exact(Decimal(literal)) * spec.scale.factor
     except (InvalidOperation, ValueError, OverflowError):
         raise PlanInvalid(

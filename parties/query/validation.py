@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from mpc.errors import CatalogueError, PlanExpired, PlanInvalid
 from mpc.statistics.table import KINDS
 from parties.identity.consortium import Consortium
-from parties.management.catalogue import Column, Registration, Schema, agree
+from parties.management.catalogue import Column, Kind, Registration, Schema, agree
 from parties.query.compile import compile_plan, date_columns
 from parties.query.expressions import (
     MAX_DEPTH,
@@ -108,7 +108,10 @@ def _check_statistic(spec: StatisticSpec, schema: Schema) -> None:
     if len(set(spec.columns)) != len(spec.columns):
         raise PlanInvalid(f"{spec.kind} names a column twice.", remedy="Name each column once.")
     for name in spec.columns:
-        if _known(name, schema).is_category:
+        column = _known(name, schema)
+        if spec.kind == "sum" and column.kind is Kind.DATE:
+            raise PlanInvalid(f"{name} is a date: a sum of dates says nothing.", remedy="Ask for the mean.")
+        if column.is_category:
             raise PlanInvalid(
                 f"{spec.kind} of {name}: {name} is a category, not a number.",
                 remedy=f"Count its levels instead: --stat count --by {name}",
@@ -145,7 +148,8 @@ def _known(name: str, schema: Schema) -> Column:
 
 
 def _near(name: str, known: Sequence[str]) -> str:
-    match = get_close_matches(name, known, 1)
+    begun = [item for item in known if name and item.startswith(name)]
+    match = begun or get_close_matches(name, known, 1)
     return f" Did you mean {match[0]}?" if match else ""
 
 
