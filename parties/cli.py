@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -47,6 +48,8 @@ for command in (asking.query, asking.jobs, asking.status, asking.result, asking.
 
 def main() -> None:
     """Entry point of `triune` and of `python -m parties.cli`."""
+    # gRPC's own lines on stderr repeat what our errors say; GRPC_VERBOSITY=INFO brings them back.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     app(prog_name="triune")
 
 

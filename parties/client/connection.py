@@ -116,7 +116,7 @@ class Connection:
             return self.error(party, error)
 
     def registrations(self) -> tuple[Registration, ...]:
-        """What the holders registered that are connected to all three compute parties now.
+        """What holders have announced to all three compute parties.
 
         CatalogueError if two compute parties were told different things of one holder's data set.
         """

@@ -31,7 +31,7 @@ Asked = str | StatisticSpec
 
 @dataclass(frozen=True, repr=False)
 class Dataset:
-    """A data set of the space, with a filter and grouping columns; `holders` empty: whoever is connected.
+    """A data set of the space, with a filter and grouping columns; `holders` empty: all of it.
 
     Questions raise `PlanInvalid` for what the schema does not allow, before anything leaves this machine, and
     the error of the party at fault if the job fails.

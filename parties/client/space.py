@@ -69,25 +69,34 @@ class Space:
     # --- data sets ------------------------------------------------------------------------------
 
     def registrations(self) -> tuple[Registration, ...]:
-        """What connected holders have registered, as all three compute parties say."""
+        """What holders have announced to all three compute parties, those included that are away now."""
         return self.connection.registrations()
 
     def datasets(self) -> dict[str, tuple[str, ...]]:
-        """Data set -> its connected holders."""
+        """Data set -> its holders."""
         found: dict[str, tuple[str, ...]] = {}
         for item in self.registrations():
             found[item.dataset] = (*found.get(item.dataset, ()), item.holder)
         return found
 
     def dataset(self, name: str, holders: Sequence[str] = (), timeout: float = HOLDERS_DEADLINE_S) -> Dataset:
-        """The data set `name` of the holders that are connected when a question is asked.
+        """The data set `name` of all its holders; one that is away when a question is asked ends it by name.
 
         With `holders`, of exactly these: waits up to `timeout` seconds until all are connected to all
         compute parties. Raises CatalogueError for an unknown data set, holders whose schemas differ, and
         holders that do not come; PeerVanished for a compute party that does not.
         """
+        self._check_names(holders)
         chosen = self._await_holders(name, holders, timeout) if holders else self.registrations()
         return Dataset(self, dataset_schema(name, chosen), holders=tuple(holders))
+
+    def _check_names(self, holders: Sequence[str]) -> None:
+        known = [member.name for member in self.consortium.holders]
+        for name in holders:
+            if name not in known:
+                raise CatalogueError(
+                    f"{name} is no holder of this consortium.", remedy=f"Its holders: {', '.join(known)}."
+                )
 
     def _await_holders(self, name: str, holders: Sequence[str], timeout: float) -> list[Registration]:
         deadline = time.monotonic() + timeout
@@ -106,7 +115,7 @@ class Space:
             time.sleep(_POLL_S)
 
     def schema_of(self, name: str, schema_hash: str) -> Schema:
-        """The schema with this hash that a connected holder describes."""
+        """The schema with this hash, as one of its holders describes it."""
         for item in self.registrations():
             if item.dataset == name and item.catalogue.hash == schema_hash:
                 return item.catalogue

@@ -30,6 +30,9 @@ def query(
         list[str] | None, typer.Option(metavar="COLUMN", help="A grouping column; may be repeated.")
     ] = None,
     where: Annotated[str, typer.Option(metavar="FILTER", help="Only records for which this is true.")] = "",
+    holder: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only these holders; may be repeated.")
+    ] = None,
     config: Config = ANALYST_TOML,
     as_json: AsJson = False,
     explain: Annotated[
@@ -39,7 +42,7 @@ def query(
         bool, typer.Option("--detach", help="Submit, print the job's hash, and leave.")
     ] = False,
 ) -> None:
-    """Ask a joint question of all holders of a data set.
+    """Ask a joint question of all holders of a data set, or of those that are named.
 
     Kinds: count, sum, mean, variance, std, median, minimum, maximum, describe, quantiles, histogram,
     correlation.
@@ -51,11 +54,12 @@ def query(
       triune query gbsg2 --stat mean:tsize --by horTh --where 'age >= 50'
       triune query gbsg2 --stat quantiles:age:10,50,90 --stat histogram:age:20,40,60,80
       triune query gbsg2 --stat correlation:age,tsize,pnodes --json
+      triune query gbsg2 --stat count --holder lindenhof --holder seeklinik
       triune query gbsg2 --stat describe:age --explain
       triune query gbsg2 --stat describe:age --detach
     """
     with _space(config) as space:
-        asked = space.dataset(dataset).group_by(*(by or []))
+        asked = space.dataset(dataset, holders=holder or ()).group_by(*(by or []))
         asked = asked.where(where) if where else asked
         if explain:
             say(asked.explain(*stat))

@@ -21,6 +21,7 @@ from parties.management.reading import MISSING, read_text
 from parties.management.schema_file import dump_schema
 
 MAX_DRAFT_LEVELS = 50
+MIN_ROWS_TO_JUDGE = 20
 _WORDS = {"true", "false", "yes", "no"}
 
 
@@ -62,6 +63,8 @@ def _propose(name: str, cells: list[str], minimum_count: int, notes: list[str]) 
         return Column(
             name=name, kind=kind, min=date(max(1, min(years)), 1, 1), max=date(max(years) + 10, 1, 1)
         )
+    if kind is Kind.INTEGER and len(set(cells)) == len(cells) >= MIN_ROWS_TO_JUDGE:
+        notes.append(f"{name}: every row has another number (an identifier?); delete it if it is one")
     values = [Decimal(cell) for cell in cells]
     digits = max(max(0, -int(value.as_tuple().exponent)) for value in values)
     high = outward(max(values))

@@ -20,7 +20,7 @@ from parties.identity.keys import Identity
 from parties.identity.seal import seal
 from parties.law.policy import Policy, strictest
 from parties.node import handshake
-from parties.node.desk import HolderDesk
+from parties.node.desk import HolderDesk, not_attached
 from parties.node.room import Room
 from parties.node.transport.mesh import Mesh
 from parties.query.plan import Plan, SignedPlan, result_context
@@ -85,9 +85,9 @@ class Attempt:
         room, mesh, peers = self._work.room, self._seat.mesh, self._seat.peers
         absent = self._seat.desk.missing
         if not room.wait_until(lambda: not absent(self._work.holders), HOLDER_WAIT_S):
-            raise _not_connected(absent(self._work.holders)[0])
+            raise not_attached(absent(self._work.holders)[0])
         if not room.wait_until(lambda: len(mesh.linked()) == len(peers), HANDSHAKE_TIMEOUT_S):
-            raise _not_connected(next(peer for peer in peers if peer not in mesh.linked()))
+            raise _not_linked(next(peer for peer in peers if peer not in mesh.linked()))
 
     def agree_session(self) -> None:
         """Exchange offers; from then on the work has its session, and this attempt its keys."""
@@ -155,5 +155,5 @@ class Attempt:
         return seal(recipient, result_to_bytes(share), result_context(work.signed.hash, work.session))
 
 
-def _not_connected(name: str) -> PeerVanished:
+def _not_linked(name: str) -> PeerVanished:
     return PeerVanished(f"{name} is not connected.", remedy="Start its node and submit again.", culprit=name)

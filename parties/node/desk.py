@@ -54,9 +54,7 @@ class HolderDesk:
             with self._lock:
                 outbox = self._outboxes.get(name)
             if outbox is None:
-                raise PeerVanished(
-                    f"{name} is not connected.", remedy="Start its node and submit again.", culprit=name
-                )
+                raise not_attached(name)
             outbox.put_control(frame)  # a holder that reads slowly must not hold up the others
 
     def close(self) -> None:
@@ -64,3 +62,12 @@ class HolderDesk:
             outboxes = list(self._outboxes.values())
         for outbox in outboxes:
             outbox.close()
+
+
+def not_attached(name: str) -> PeerVanished:
+    """A holder of the plan is away."""
+    return PeerVanished(
+        f"{name} is not connected.",
+        remedy="Start its node and submit again, or ask the other holders alone (--holder, holders=).",
+        culprit=name,
+    )

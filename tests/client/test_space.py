@@ -189,8 +189,15 @@ def test_differing_copies_are_never_opened(space, gbsg):
 
 
 def test_holders_that_do_not_come_are_named(space):
-    with pytest.raises(CatalogueError, match="zoe"):
-        space.dataset("gbsg2", holders=("ada", "zoe"), timeout=0.2)
+    with pytest.raises(CatalogueError, match="ada, dora did not offer gbsg3") as caught:
+        space.dataset("gbsg3", holders=("ada", "dora"), timeout=0.2)
+    assert caught.value.culprit == "ada"
+
+
+def test_a_holder_that_does_not_exist_is_refused_at_once(space):
+    with pytest.raises(CatalogueError, match="mallory is no holder") as caught:
+        space.dataset("gbsg2", holders=("ada", "mallory"))
+    assert "dora" in caught.value.remedy
 
 
 def test_a_part_of_the_holders_can_be_asked(space, hospitals):
