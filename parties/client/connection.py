@@ -5,7 +5,7 @@ Every question goes to all three. What they say is compared: a catalogue on whic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -91,6 +91,19 @@ class Connection:
             for name, stub in self._stubs.items()
         }
         return {name: self._reply(name, call.result) for name, call in calls.items()}
+
+    def jobs(self) -> Iterator[pb.JobStatus]:
+        """This analyst's jobs at every party that answers; the first error if none does."""
+        replies = self.attempt("List", pb.ListRequest())
+        errors = [reply for reply in replies.values() if isinstance(reply, TriuneError)]
+        if len(errors) == len(replies):
+            raise errors[0]
+        for name, page in replies.items():
+            while not isinstance(page, TriuneError) and page.jobs:
+                yield from page.jobs
+                following = pb.ListRequest(before=page.jobs[-1].created)
+                call = self._stubs[name].List.future(following, timeout=CALL_DEADLINE_S, metadata=METADATA)
+                page = self._reply(name, call.result)  # noqa: PLW2901 - the next page
 
     def watch(self, party: str, request: pb.JobRef) -> Any:
         """A party's stream of job states: iterable, with `cancel()`."""

@@ -86,9 +86,16 @@ class Job:
 
     def status(self) -> JobState:
         """What each compute party says now; one that does not answer is "unreachable"."""
-        replies = self._space.connection.attempt("List", pb.ListRequest())
-        told = {name: _find(reply, self.hash) for name, reply in replies.items()}
-        return combine(told)
+        return combine(self._told())
+
+    def _told(self) -> dict[str, pb.JobStatus | TriuneError | None]:
+        """Each party's word on this job, None if it does not know it."""
+        request = pb.ListRequest(plan_hash=bytes.fromhex(self.hash))
+        replies = self._space.connection.attempt("List", request)
+        return {
+            name: reply if isinstance(reply, TriuneError) else next(iter(reply.jobs), None)
+            for name, reply in replies.items()
+        }
 
     def cancel(self) -> JobState:
         """Ends the job at all parties that answer. JobError if it has ended already."""
@@ -181,9 +188,7 @@ class Job:
         return reconstruct(copies, query.output_elements, list(shares))
 
     def _facts(self) -> Facts:
-        replies = self._space.connection.everywhere("List", pb.ListRequest())
-        told = {name: _find(reply, self.hash) for name, reply in replies.items()}
-        costs = {name: reply.cost for name, reply in told.items() if isinstance(reply, pb.JobStatus)}
+        costs = {name: told.cost for name, told in self._told().items() if isinstance(told, pb.JobStatus)}
         cost = Cost(
             seconds=max((cost.seconds for cost in costs.values()), default=0.0),
             rounds=max((cost.rounds for cost in costs.values()), default=0),
@@ -223,13 +228,6 @@ def _error_of(told: Mapping[str, pb.JobStatus | TriuneError | None]) -> TriuneEr
     replies = [reply for reply in told.values() if isinstance(reply, pb.JobStatus)]
     errors = [from_status(reply.error) for reply in replies if reply.HasField("error")]
     return next((error for error in errors if error.culprit), next(iter(errors), None))
-
-
-def _find(reply: Any, plan_hash: str) -> pb.JobStatus | TriuneError | None:
-    if isinstance(reply, TriuneError):
-        return reply
-    wanted = bytes.fromhex(plan_hash)
-    return next((job for job in reply.jobs if job.plan_hash == wanted), None)
 
 
 def _fraction(state: JobState) -> float:

@@ -165,15 +165,10 @@ class Space:
 
     def jobs(self) -> list[Job]:
         """This analyst's jobs that any compute party knows, newest first."""
-        replies = self.connection.attempt("List", pb.ListRequest())
-        errors = [reply for reply in replies.values() if isinstance(reply, TriuneError)]
-        if len(errors) == len(replies):
-            raise errors[0]
         found: dict[bytes, Job] = {}
-        for reply in replies.values():
-            for status in [] if isinstance(reply, TriuneError) else reply.jobs:
-                if status.plan_hash not in found:
-                    found[status.plan_hash] = Job(self, SignedPlan(status.plan.plan, status.plan.signature))
+        for status in self.connection.jobs():
+            if status.plan_hash not in found:
+                found[status.plan_hash] = Job(self, SignedPlan(status.plan.plan, status.plan.signature))
         return sorted(found.values(), key=lambda job: job.plan.created, reverse=True)
 
     def job(self, hash_prefix: str) -> Job:

@@ -58,7 +58,7 @@ def jobs(
 
     storage = open_storage(load(config, NodeConfig))
     try:
-        found = storage.jobs()[:count]
+        found = storage.jobs(limit=count)
     finally:
         storage.close()
     for job in found:

@@ -18,6 +18,7 @@ from typing import Annotated, Literal
 
 import rfc8785
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -80,6 +81,17 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("a text holds signs that cannot be printed")
+    return text
+
+
+#: Other parties' screens show these: a control sequence could make them show anything.
+Text = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
+LongText = Annotated[str, Field(max_length=1000), AfterValidator(_printable)]
+
+
 class Column(_Model):
     """One column. `min` and `max` are public bounds, inclusive, in the column's unit; dates are ISO."""
 
@@ -88,12 +100,12 @@ class Column(_Model):
     min: Bound | None = None
     max: Bound | None = None
     digits: int = Field(default=0, ge=0, le=MAX_DIGITS)
-    levels: tuple[str, ...] = Field(default=(), max_length=MAX_LEVELS)
-    unit: str = Field(default="", max_length=64)
-    na: tuple[str, ...] = ()
+    levels: tuple[Text, ...] = Field(default=(), max_length=MAX_LEVELS)
+    unit: Text = ""
+    na: tuple[Text, ...] = Field(default=(), max_length=100)
     out_of_range: Literal["refuse", "missing"] = "refuse"
     structural_zero: bool = False
-    description: str = Field(default="", max_length=1000)
+    description: LongText = ""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Column:
@@ -169,7 +181,7 @@ class Schema(_Model):
     """A data set's columns, agreed by all its holders."""
 
     name: str = Field(pattern=_NAME)
-    title: str = Field(default="", max_length=200)
+    title: Text = ""
     version: int = Field(default=1, ge=1)
     columns: tuple[Column, ...] = Field(min_length=1, max_length=MAX_COLUMNS)
 

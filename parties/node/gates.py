@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +33,8 @@ from parties.wire.holder_pb2_grpc import HolderGateServicer
 
 MAX_SHARE_BYTES = 1 << 20
 MAX_REGISTRATIONS = 1000
+MAX_WATCHES = 16
+PAGE_JOBS = 100
 WATCH_INTERVAL_S = 0.05
 HEARTBEAT_S = 1.0
 #: How long a full link may block its sender (seconds).
@@ -176,6 +180,7 @@ class AnalystGate(AnalystGateServicer):
 
     def __init__(self, party: ComputeParty) -> None:
         self._party = party
+        self._watches = _Places(MAX_WATCHES)
 
     def Describe(self, request: rpc.DescribeRequest, context: grpc.ServicerContext) -> rpc.Catalogue:  # noqa: N802, ARG002
         with _Translated(context):
@@ -188,23 +193,35 @@ class AnalystGate(AnalystGateServicer):
             signed = SignedPlan(request.plan.plan, request.plan.signature)
             return _status(self._party.submit(signed, sender=analyst.name, relay=request.relay))
 
-    def List(self, request: rpc.ListRequest, context: grpc.ServicerContext) -> rpc.JobList:  # noqa: N802, ARG002
+    def List(self, request: rpc.ListRequest, context: grpc.ServicerContext) -> rpc.JobList:  # noqa: N802
         with _Translated(context):
             analyst = _member(self._party, context, "analyst")
-            return rpc.JobList(jobs=[_status(job) for job in self._party.storage.jobs(analyst.name)])
+            return rpc.JobList(jobs=map(_status, self._listed(request, analyst.name)))
+
+    def _listed(self, request: rpc.ListRequest, analyst: str) -> list[Job]:
+        if not request.plan_hash:
+            return self._party.storage.jobs(analyst, before=request.before or None, limit=PAGE_JOBS)
+        job = self._party.storage.get(request.plan_hash)
+        return [job] if job is not None and job.analyst == analyst else []
 
     def Watch(self, request: rpc.JobRef, context: grpc.ServicerContext) -> Iterator[rpc.JobStatus]:  # noqa: N802
         with _Translated(context):
             analyst = _member(self._party, context, "analyst")
-            told, when = None, 0.0
-            while context.is_active():
-                job = self._party.job(request.plan_hash, analyst.name)
-                if job.state is not told or time.monotonic() - when > HEARTBEAT_S:
-                    told, when = job.state, time.monotonic()
-                    yield _status(job)
-                if job.is_final:
-                    return
-                time.sleep(WATCH_INTERVAL_S)
+            with self._watches.enter(analyst.name):
+                yield from self._changes(request.plan_hash, analyst.name, context)
+
+    def _changes(
+        self, plan_hash: bytes, analyst: str, context: grpc.ServicerContext
+    ) -> Iterator[rpc.JobStatus]:
+        told, when = None, 0.0
+        while context.is_active():
+            job = self._party.job(plan_hash, analyst)
+            if job.state is not told or time.monotonic() - when > HEARTBEAT_S:
+                told, when = job.state, time.monotonic()
+                yield _status(job)
+            if job.is_final:
+                return
+            time.sleep(WATCH_INTERVAL_S)
 
     def Fetch(self, request: rpc.JobRef, context: grpc.ServicerContext) -> rpc.SealedShare:  # noqa: N802
         with _Translated(context):
@@ -221,6 +238,27 @@ class AnalystGate(AnalystGateServicer):
         with _Translated(context):
             analyst = _member(self._party, context, "analyst")
             return _status(self._party.cancel(request.plan_hash, analyst.name))
+
+
+class _Places:
+    """A number of places for each analyst: every stream keeps a thread, and holders need theirs."""
+
+    def __init__(self, each: int) -> None:
+        self._each, self._taken, self._lock = each, Counter[str](), threading.Lock()
+
+    @contextmanager
+    def enter(self, name: str) -> Iterator[None]:
+        with self._lock:
+            if self._taken[name] >= self._each:
+                raise JobError(
+                    f"{name} watches {self._each} jobs here already.", remedy="Wait for one of them to end."
+                )
+            self._taken[name] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._taken[name] -= 1
 
 
 class _Translated:

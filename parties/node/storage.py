@@ -65,11 +65,15 @@ class Storage:
             row = session.scalar(select(_JobRow).where(_JobRow.nonce == nonce))
             return None if row is None else _to_job(row)
 
-    def jobs(self, analyst: str | None = None) -> list[Job]:
-        """Newest first; of one analyst if named."""
-        query = select(_JobRow).order_by(_JobRow.created.desc())
+    def jobs(
+        self, analyst: str | None = None, *, before: float | None = None, limit: int | None = None
+    ) -> list[Job]:
+        """Newest first, at most `limit`; if given of one analyst, created `before` a time (Unix seconds)."""
+        query = select(_JobRow).order_by(_JobRow.created.desc()).limit(limit)
         if analyst is not None:
             query = query.where(_JobRow.analyst == analyst)
+        if before is not None:
+            query = query.where(_JobRow.created < before)
         with self._session() as session:
             return [_to_job(row) for row in session.scalars(query)]
 

@@ -48,8 +48,12 @@ class SubmitRequest(_message.Message):
     def __init__(self, plan: _Optional[_Union[_common_pb2.SignedPlan, _Mapping]] = ..., relay: _Optional[bool] = ...) -> None: ...
 
 class ListRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("plan_hash", "before")
+    PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    plan_hash: bytes
+    before: float
+    def __init__(self, plan_hash: _Optional[bytes] = ..., before: _Optional[float] = ...) -> None: ...
 
 class JobList(_message.Message):
     __slots__ = ("jobs",)

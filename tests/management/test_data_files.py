@@ -221,3 +221,10 @@ def test_the_demo_cohort_fits_its_schema() -> None:
     rows = read_rows(COHORT_FILE, load_schema(SCHEMA_FILE))
     assert rows.count == 686
     assert all(np.all(mask) for mask in rows.present.values())
+
+
+@pytest.mark.parametrize("field", ['unit = "a\\u001b[2J"', 'description = "a\\nb"', 'na = ["\\u0007"]'])
+def test_texts_that_could_drive_a_terminal_are_refused(tmp_path: Path, field: str) -> None:
+    schema, _ = write(tmp_path, GOOD, SCHEMA.replace("na = [999]", field))
+    with pytest.raises(CatalogueError, match="cannot be printed"):
+        load_schema(schema)

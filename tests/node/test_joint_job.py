@@ -20,6 +20,7 @@ from parties.identity.keys import Identity
 from parties.identity.seal import unseal
 from parties.management.catalogue import Registration
 from parties.node.app import Node
+from parties.node.jobs import Job
 from parties.query.builder import make_plan, parse_statistic
 from parties.query.compile import compile_plan
 from parties.query.expressions import parse
@@ -193,3 +194,39 @@ def test_an_altered_plan_is_refused_with_a_typed_error(house: House) -> None:
         house.submit(altered, house.names[0])
     assert refusal.value.code == "IDENTITY"
     assert refusal.value.remedy
+
+
+def test_jobs_are_listed_page_by_page(house: House) -> None:
+    storage = house.nodes[house.names[1]].storage
+    signed = sign_plan(house.plan("count"), house.identity)
+    for number in range(150):
+        nonce = f"{number:032x}"
+        plan_hash = number.to_bytes(32, "big")
+        storage.put(Job(plan_hash, nonce, "eve", signed.plan, signed.signature, 1000.0 + number, 0.0))
+    pages, before = [], 1500.0
+    while not pages or pages[-1]:
+        request = rpc.ListRequest(before=before)
+        pages.append(list(house.ask(house.names[1], "List", request).jobs))
+        before = pages[-1][-1].created if pages[-1] else 0.0
+    assert [len(page) for page in pages] == [100, 50, 0]
+    assert pages[0][0].created == 1149.0
+    one = rpc.ListRequest(plan_hash=pages[1][0].plan_hash)
+    assert list(house.ask(house.names[1], "List", one).jobs) == [pages[1][0]]
+    stranger = House(house.folder, house.nodes, house.frame, analyst="otto")
+    assert list(stranger.ask(house.names[1], "List", one).jobs) == []
+
+
+def test_one_analyst_cannot_take_all_threads(house: House) -> None:
+    plan_hash = bytes(31) + b"\1"
+    storage = house.nodes[house.names[2]].storage
+    storage.put(Job(plan_hash, "ff" * 16, "eve", b"{}", bytes(64), 1.0, 1.0))  # it never ends
+    with tls.channel(house.identity, house.consortium, house.names[2]) as channel:
+        stub = AnalystGateStub(channel)
+        streams = [stub.Watch(rpc.JobRef(plan_hash=plan_hash), metadata=version.METADATA) for _ in range(16)]
+        assert all(next(stream).state == rpc.SUBMITTED for stream in streams)
+        with pytest.raises(grpc.RpcError) as refusal:
+            next(stub.Watch(rpc.JobRef(plan_hash=plan_hash), metadata=version.METADATA))
+        assert "eve watches 16 jobs" in str(status.from_rpc_error(refusal.value, house.names[2]))
+        assert len(house.registrations()) == 4
+        for stream in streams:
+            stream.cancel()
