@@ -26,6 +26,8 @@ Payload = bytes | bytearray | memoryview
 MAX_MESSAGE_BYTES = 1 << 30
 #: Messages that nobody has asked for yet may hold this much memory in one session (bytes).
 MAX_UNCLAIMED_BYTES = 1 << 30
+#: What a message weighs besides its payload, so that empty ones are not for free (bytes).
+MESSAGE_OVERHEAD_BYTES = 512
 #: How long a party waits for one message before it blames the sender (seconds).
 ROUND_TIMEOUT_S = 30.0
 #: The longest primitive name in a tag (characters).
@@ -83,7 +85,7 @@ class Mailbox:
                     remedy="Ask its operator for the node's version and log.",
                     culprit=self._names[frm],
                 )
-            self._unclaimed += len(payload)
+            self._unclaimed += len(payload) + MESSAGE_OVERHEAD_BYTES
             if self._unclaimed > MAX_UNCLAIMED_BYTES:
                 raise ProtocolAbort(
                     f"{self._names[frm]} sent over {MAX_UNCLAIMED_BYTES} bytes ahead of the computation.",
@@ -112,7 +114,7 @@ class Mailbox:
         tag, payload = message
         with self._lock:
             del self._slots[key]
-            self._unclaimed -= len(payload)
+            self._unclaimed -= len(payload) + MESSAGE_OVERHEAD_BYTES
         if (tag.primitive, tag.elements) != (expected.primitive, expected.elements):
             raise TagMismatch(
                 f"{self._names[frm]} is at {tag.primitive}[{tag.elements}], this party at "

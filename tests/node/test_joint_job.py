@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,13 @@ from parties.wire import analyst_pb2 as rpc
 from parties.wire import common_pb2 as wire
 from parties.wire import status, version
 from parties.wire.analyst_pb2_grpc import AnalystGateStub
+
+
+def until(done: Callable[[], Any], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, "nothing happened"
+        time.sleep(0.02)
 
 
 @dataclass
@@ -68,10 +76,13 @@ class House:
         sent = wire.SignedPlan(plan=signed.plan, signature=signed.signature)
         return self.ask(name, "Submit", rpc.SubmitRequest(plan=sent))
 
+    def jobs_of(self, signed: SignedPlan, name: str) -> list[Any]:
+        return list(self.ask(name, "List", rpc.ListRequest(plan_hash=signed.hash)).jobs)
+
     def wait(self, signed: SignedPlan, name: str, seconds: float = 60) -> Any:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            (job,) = [j for j in self.ask(name, "List", rpc.ListRequest()).jobs if j.plan_hash == signed.hash]
+            (job,) = self.jobs_of(signed, name)
             if job.state >= rpc.RELEASED:
                 return job
             time.sleep(0.05)
@@ -128,6 +139,15 @@ def test_the_same_plan_again_is_the_same_job(house: House) -> None:
         house.submit(signed, name)
     first = house.wait(signed, house.names[0])
     assert house.submit(signed, house.names[0]).session == first.session
+
+
+def test_a_party_passes_a_plan_on(house: House) -> None:
+    signed = sign_plan(house.plan("count"), house.identity)
+    sent = wire.SignedPlan(plan=signed.plan, signature=signed.signature)
+    house.ask(house.names[1], "Submit", rpc.SubmitRequest(plan=sent, relay=True))
+    for name in house.names:
+        until(lambda name=name: house.jobs_of(signed, name))
+        assert house.wait(signed, name).state == rpc.RELEASED
 
 
 def test_a_plan_that_only_one_party_has_ends_and_names_who_lacks_it(house: House) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mpc.channel import Tag
+from mpc.channel import MESSAGE_OVERHEAD_BYTES, Tag
 from mpc.errors import PeerVanished, ProtocolAbort
 from parties.node.transport import early, framing
 from parties.node.transport.channel import Switchboard
@@ -28,7 +28,7 @@ def board(*lost: int) -> Switchboard:
 
 
 def big(share: int = 1) -> tuple[int, Tag, bytes]:
-    return 1, TAG, bytes(early.MAX_EARLY_BYTES // share - early.MESSAGE_OVERHEAD_BYTES)
+    return 1, TAG, bytes(early.MAX_EARLY_BYTES // share - MESSAGE_OVERHEAD_BYTES)
 
 
 def test_stragglers_of_ended_sessions_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

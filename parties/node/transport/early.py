@@ -6,12 +6,11 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mpc.channel import Payload, Tag
+from mpc.channel import MESSAGE_OVERHEAD_BYTES, Payload, Tag
 
-#: Sessions that wait, what they may hold in all (bytes), and what a message weighs besides its payload.
+#: Sessions that wait, and what they may hold in all (bytes).
 MAX_EARLY_SESSIONS = 64
 MAX_EARLY_BYTES = 64 << 20
-MESSAGE_OVERHEAD_BYTES = 512
 #: Sessions that are over, or whose early messages were dropped, remembered so that they stay so.
 MAX_FORGOTTEN = 4096
 
