@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-import grpc
 import structlog
 
 from mpc.errors import CatalogueError, PlanRefused, SessionCancelled, TriuneError
@@ -23,6 +22,7 @@ from parties.management.catalogue import Registration
 from parties.management.datasets import DataSets
 from parties.node import handshake
 from parties.node.room import Room
+from parties.node.transport.dialling import keep_dialling
 from parties.node.transport.outbox import Outbox
 from parties.query.compile import compile_plan, select_rows
 from parties.query.plan import Plan, SignedPlan, open_plan
@@ -37,7 +37,6 @@ OFFER_TIMEOUT_S = 10.0
 LINK_TIMEOUT_S = 30.0
 ANNOUNCE_INTERVAL_S = 1.0
 MAX_JOBS = 32
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 _log = structlog.get_logger("triune.holder")
 
 
@@ -80,21 +79,7 @@ class Holder:
     # --- links ----------------------------------------------------------------------------------
 
     def _dial(self, name: str) -> None:
-        pause = FIRST_PAUSE_S
-        while not self._stopping.is_set():
-            started = time.monotonic()
-            try:
-                self._dial_once(name)
-            except grpc.RpcError as error:
-                _log.info("not attached", to=name, reason=status.from_rpc_error(error, name).message)
-            except TriuneError as error:
-                _log.warning("not attached", to=name, reason=error.message)
-            except Exception:  # noqa: BLE001 - logged
-                # Whatever it was, the dialler lives on: nothing has to be restarted.
-                _log.exception("link failed", to=name)
-            lasted = time.monotonic() - started > LONGEST_PAUSE_S
-            pause = FIRST_PAUSE_S if lasted else min(2 * pause, LONGEST_PAUSE_S)
-            self._stopping.wait(pause)
+        keep_dialling(name, lambda: self._dial_once(name), self._stopping)
 
     def _dial_once(self, name: str) -> None:
         """Dial, and listen to the link to its end."""

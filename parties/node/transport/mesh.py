@@ -7,7 +7,6 @@ once; it is dialled again with a growing pause, and nothing has to be restarted.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +20,7 @@ from parties.identity import tls
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
 from parties.node.transport.channel import GrpcChannel, Switchboard
+from parties.node.transport.dialling import keep_dialling
 from parties.node.transport.framing import Assembler
 from parties.node.transport.outbox import Outbox
 from parties.wire import status, version
@@ -28,7 +28,6 @@ from parties.wire.common_pb2 import Abort, Offer, SignedPlan, Verdict
 from parties.wire.mesh_pb2 import MeshFrame, MeshHello
 from parties.wire.mesh_pb2_grpc import MeshServicer, MeshStub, add_MeshServicer_to_server
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 _log = structlog.get_logger("triune.mesh")
 
 
@@ -120,21 +119,7 @@ class Mesh(MeshServicer):
     # --- dialling and serving -------------------------------------------------------------------
 
     def _dial(self, peer: int) -> None:
-        name, pause = self.names[peer], FIRST_PAUSE_S
-        while not self._stopping.is_set():
-            started = time.monotonic()
-            try:
-                self._dial_once(peer)
-            except grpc.RpcError as error:
-                _log.info("link down", peer=name, reason=status.from_rpc_error(error, name).message)
-            except TriuneError as error:
-                _log.warning("link refused", peer=name, reason=error.message)
-            except Exception:  # noqa: BLE001 - logged
-                # Whatever it was, the dialler lives on: nothing has to be restarted.
-                _log.exception("link failed", peer=name)
-            lasted = time.monotonic() - started > LONGEST_PAUSE_S
-            pause = FIRST_PAUSE_S if lasted else min(2 * pause, LONGEST_PAUSE_S)
-            self._stopping.wait(pause)
+        keep_dialling(self.names[peer], lambda: self._dial_once(peer), self._stopping)
 
     def _dial_once(self, peer: int) -> None:
         """Dial, and serve the link to its end."""
