@@ -89,7 +89,10 @@ def test_an_interrupted_demo_ends_its_hospitals(tmp_path, sign):
     before = demo_processes()
     command = [sys.executable, "-m", "parties.cli", "demo"]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    # A suite that runs in the background has Ctrl-C switched off, and its children would inherit that.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     started = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
+    signal.signal(signal.SIGINT, handler)
     deadline = time.monotonic() + 120
     while len(demo_processes() - before) < 5 and time.monotonic() < deadline:
         time.sleep(0.1)
