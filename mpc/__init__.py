@@ -9,13 +9,18 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from mpc.bits import SecretBits
     from mpc.session import Session, simulate
-    from mpc.tensor import SecretBits, SecretTensor, concat, stack, where
+    from mpc.tensor import SecretTensor, concat, stack, where
 
 __all__ = ["SecretBits", "SecretTensor", "Session", "concat", "simulate", "stack", "where"]
 
 #: Found at first use: whoever needs only `mpc.errors` or `mpc.encoding` does not wait for torch.
-_HOMES: Final = dict.fromkeys(__all__, "mpc.tensor") | {"Session": "mpc.session", "simulate": "mpc.session"}
+_HOMES: Final = dict.fromkeys(__all__, "mpc.tensor") | {
+    "SecretBits": "mpc.bits",
+    "Session": "mpc.session",
+    "simulate": "mpc.session",
+}
 
 
 def __getattr__(name: str) -> Any:

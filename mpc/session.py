@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from mpc.bits import SecretBits
 from mpc.channel import ROUND_TIMEOUT_S, Channel, Traffic, memory_network
 from mpc.encoding import MAX_MAGNITUDE, Scale, decode, encode, scale_of
 from mpc.errors import ProtocolAbort, RangeError, TriuneError
 from mpc.protocols.base import Protocol, Runtime
 from mpc.protocols.table import protocol_class
 from mpc.randomness import FreshKeys, KeySource, Ledger, PairKeys
-from mpc.tensor import SecretBits, SecretTensor
+from mpc.tensor import SecretTensor
 
 Result = TypeVar("Result")
 
@@ -196,7 +197,7 @@ def release(session: Session, value: Any) -> Any:
         opened = decode(session.protocol.reveal(value.share).cpu().numpy(), value.scale)
         return opened.item() if opened.ndim == 0 else opened
     if isinstance(value, SecretBits):
-        return release(session, value.to_arithmetic())
+        return release(session, SecretTensor.of_bits(value))
     if isinstance(value, Mapping):
         return {key: release(session, item) for key, item in value.items()}
     if isinstance(value, list | tuple):

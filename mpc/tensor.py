@@ -20,8 +20,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mpc.bits import SecretBits, no_truth
 from mpc.encoding import DEFAULT_BITS, INTEGER, MAX_MAGNITUDE, Scale, encode, scale_of
-from mpc.errors import RangeError, SecretControlFlow
+from mpc.errors import RangeError
 from mpc.kernels import reference as kernels
 from mpc.protocols.base import Protocol
 
@@ -35,13 +36,6 @@ def _checked(bound: int, what: str) -> int:
             remedy="Narrow the operands' bounds, use a coarser scale, or sum in limbs.",
         )
     return bound
-
-
-def _no_truth(what: str) -> NoReturn:
-    raise SecretControlFlow(
-        f"{what} of a secret is not known to anybody here.",
-        remedy="Use mpc.where, or release it as a result.",
-    )
 
 
 def _magnitude(words: npt.NDArray[np.int64]) -> int:
@@ -60,6 +54,17 @@ class SecretTensor:
         self.share = share
         self.scale = scale
         self.bound = _checked(bound, "A secret tensor")
+
+    @classmethod
+    def of_bits(cls, bits: SecretBits) -> SecretTensor:
+        """0/1 words of the same shape: two rounds, 8 B a bit and party."""
+        shape = bits.shape
+
+        def flatten(words: Tensor) -> Tensor:
+            return kernels.words_to_bits(kernels.bits_to_words(words, bits.length).reshape(1, -1))
+
+        flat = bits.protocol.b2a(bits.protocol.linear(flatten, bits.share), math.prod(shape))
+        return cls(bits.protocol, bits.protocol.linear(lambda words: words.reshape(shape), flat))
 
     # --- public facts ---------------------------------------------------------------------------
 
@@ -82,22 +87,26 @@ class SecretTensor:
         return f"SecretTensor(shape={self.shape}, scale={self.scale}, bound={self.bound})"
 
     def __bool__(self) -> NoReturn:
-        _no_truth("The truth value")
+        no_truth("The truth value")
 
     def __int__(self) -> NoReturn:
-        _no_truth("The integer value")
+        no_truth("The integer value")
 
     def __float__(self) -> NoReturn:
-        _no_truth("The value")
+        no_truth("The value")
 
     def __index__(self) -> NoReturn:
-        _no_truth("The index value")
+        no_truth("The index value")
 
     # --- shape ----------------------------------------------------------------------------------
 
-    def _linear(
+    def linear(
         self, fn: Callable[..., Tensor], *, bound: int | None = None, scale: Scale | None = None
     ) -> SecretTensor:
+        """A linear function of the words (a sum, an index, a reshape, a public factor). No message.
+
+        `bound` and `scale` are those of the outcome where they differ.
+        """
         share = self.protocol.linear(fn, self.share)
         return SecretTensor(
             self.protocol,
@@ -108,23 +117,23 @@ class SecretTensor:
 
     def __getitem__(self, index: Any) -> SecretTensor:
         """Public indices only."""
-        return self._linear(lambda words: words[index])
+        return self.linear(lambda words: words[index])
 
     def reshape(self, *shape: int) -> SecretTensor:
-        return self._linear(lambda words: words.reshape(shape))
+        return self.linear(lambda words: words.reshape(shape))
 
     def broadcast_to(self, shape: tuple[int, ...]) -> SecretTensor:
-        return self._linear(lambda words: words.expand(shape))
+        return self.linear(lambda words: words.expand(shape))
 
     @property
     def T(self) -> SecretTensor:  # noqa: N802 - the array API's name
-        return self._linear(lambda words: words.transpose(-1, -2))
+        return self.linear(lambda words: words.transpose(-1, -2))
 
     def sum(self, axis: int | None = None) -> SecretTensor:
         """Sum over an axis, or over all. No message."""
         count = self.size if axis is None else self.shape[axis]
         bound = _checked(self.bound * max(1, count), f"A sum of {count} elements")
-        return self._linear(lambda words: words.sum() if axis is None else words.sum(axis), bound=bound)
+        return self.linear(lambda words: words.sum() if axis is None else words.sum(axis), bound=bound)
 
     def mean(self, axis: int | None = None) -> SecretTensor:
         return self.sum(axis) / (self.size if axis is None else self.shape[axis])
@@ -137,7 +146,7 @@ class SecretTensor:
             return self
         step = self.scale.steps_to(scale)
         bound = _checked(self.bound * step, "A rescaled tensor")
-        return self._linear(lambda words: words * step, bound=bound, scale=scale)
+        return self.linear(lambda words: words * step, bound=bound, scale=scale)
 
     def truncate(self, bits: int) -> SecretTensor:
         """Drop `bits` fraction bits: floor or ceiling. Two rounds, 16 B an element and party."""
@@ -147,7 +156,7 @@ class SecretTensor:
         )
 
     def __neg__(self) -> SecretTensor:
-        return self._linear(torch.neg)
+        return self.linear(torch.neg)
 
     def __add__(self, other: SecretTensor | Public) -> SecretTensor:
         if not isinstance(other, SecretTensor):
@@ -204,7 +213,7 @@ class SecretTensor:
         words = encode(array, scale, MAX_MAGNITUDE - 1)
         factor = torch.from_numpy(np.ascontiguousarray(words))
         bound = _checked(self.bound * _magnitude(words), "A product with a public factor")
-        wide = self._linear(lambda x: x * factor, bound=bound, scale=self.scale * scale)
+        wide = self.linear(lambda x: x * factor, bound=bound, scale=self.scale * scale)
         drop = min(self.scale.bits, scale.bits)
         return wide.truncate(drop) if drop else wide
 
@@ -220,7 +229,7 @@ class SecretTensor:
             raise RangeError("The quotient leaves the ring.", remedy="Use a coarser scale.")
         factor = round(ratio * 2**shift)
         bound = _checked(self.bound * abs(factor), "A quotient")
-        wide = self._linear(lambda x: x * factor, bound=bound, scale=Scale(scale.bits + shift, scale.digits))
+        wide = self.linear(lambda x: x * factor, bound=bound, scale=Scale(scale.bits + shift, scale.digits))
         return wide.truncate(shift)
 
     def dot(self, other: SecretTensor) -> SecretTensor:
@@ -284,90 +293,6 @@ class SecretTensor:
 def _opposite(flags: SecretTensor) -> SecretTensor:
     """1 - flags of 0/1 words. Interval arithmetic would say at most 2, and a product of k flags 2^k."""
     return SecretTensor(flags.protocol, (1 - flags).share, INTEGER, 1)
-
-
-class SecretBits:
-    """Secret bits packed 64 to a word along the last axis; `shape` counts bits."""
-
-    __array_ufunc__ = None
-    __hash__ = None  # type: ignore[assignment]
-
-    def __init__(self, protocol: Protocol[Any], share: Any, length: int) -> None:
-        self.protocol = protocol
-        self.share = share
-        self.length = length
-
-    @classmethod
-    def from_plane(cls, protocol: Protocol[Any], plane: Any, shape: tuple[int, ...]) -> SecretBits:
-        """From one plane over the flattened `shape`; repacked along the last axis. No message."""
-        total = math.prod(shape)
-
-        def repack(words: Tensor) -> Tensor:
-            return kernels.words_to_bits(kernels.bits_to_words(words[0], total).reshape(shape))
-
-        return cls(protocol, protocol.linear(repack, plane), shape[-1])
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (*self.protocol.shape(self.share)[:-1], self.length)
-
-    def __repr__(self) -> str:
-        return f"SecretBits(shape={self.shape})"
-
-    def __bool__(self) -> NoReturn:
-        _no_truth("The truth value")
-
-    def _linear(self, fn: Callable[..., Tensor], *others: SecretBits) -> SecretBits:
-        share = self.protocol.linear(fn, self.share, *(other.share for other in others))
-        return SecretBits(self.protocol, share, self.length)
-
-    def __getitem__(self, index: Any) -> SecretBits:
-        """Index leading axes only; the packed axis stays whole."""
-        return self._linear(lambda words: words[index])
-
-    def broadcast_to(self, shape: tuple[int, ...]) -> SecretBits:
-        """Broadcast leading axes."""
-        words = self.protocol.shape(self.share)[-1]
-        return self._linear(lambda planes: planes.expand(*shape[:-1], words))
-
-    def __xor__(self, other: SecretBits) -> SecretBits:
-        return self._linear(torch.bitwise_xor, other)
-
-    def __invert__(self) -> SecretBits:
-        ones = torch.full((1,), -1, dtype=torch.int64)
-        return SecretBits(self.protocol, self.protocol.xor_public(self.share, ones), self.length)
-
-    def __and__(self, other: SecretBits) -> SecretBits:
-        """One round, one bit an element and party."""
-        shape = np.broadcast_shapes(self.shape, other.shape)
-        x, y = self.broadcast_to(shape), other.broadcast_to(shape)
-        return SecretBits(self.protocol, self.protocol.and_(x.share, y.share), self.length)
-
-    def __or__(self, other: SecretBits) -> SecretBits:
-        return ~(~self & ~other)
-
-    def expand(self, length: int) -> SecretBits:
-        """`[..., 1]` -> `[..., length]`: each single bit repeated. No message."""
-
-        def repeat(words: Tensor) -> Tensor:
-            return (-(words & 1)).expand(*words.shape[:-1], kernels.words_for(length))
-
-        share = self.protocol.linear(repeat, self.share)
-        return SecretBits(self.protocol, share, length)
-
-    def to_arithmetic(self) -> SecretTensor:
-        """0/1 words of the same shape: two rounds, 8 B a bit and party."""
-        shape = self.shape
-
-        def flatten(words: Tensor) -> Tensor:
-            return kernels.words_to_bits(kernels.bits_to_words(words, self.length).reshape(1, -1))
-
-        flat = self.protocol.b2a(self.protocol.linear(flatten, self.share), math.prod(shape))
-        return SecretTensor(self.protocol, self.protocol.linear(lambda words: words.reshape(shape), flat))
-
-    def count(self) -> SecretTensor:
-        """Ones along the last axis, `[...]`: two rounds, 8 B a bit and party."""
-        return self.to_arithmetic().sum(-1)
 
 
 def _joined(tensors: Sequence[SecretTensor]) -> tuple[list[SecretTensor], Scale, int]:

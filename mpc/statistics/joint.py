@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from mpc.bits import SecretBits
 from mpc.encoding import INTEGER, LIMB_BITS, Words, from_limbs, limbs_for, to_limbs
 from mpc.errors import PlanInvalid, ProtocolAbort, RangeError
 from mpc.kernels.reference import WORD_BITS, words_for
@@ -26,7 +27,7 @@ from mpc.statistics.quantiles import Selection, bit_planes, columns_of, pack
 from mpc.statistics.requests import check_groups, check_quantities, expand_requests
 from mpc.statistics.rows import ColumnSpec, Mask, Rows
 from mpc.statistics.table import KINDS
-from mpc.tensor import SecretBits, SecretTensor, concat
+from mpc.tensor import SecretTensor, concat
 
 Domain = Literal["arithmetic", "boolean"]
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from mpc.bits import SecretBits
 from mpc.encoding import INTEGER, MAX_MAGNITUDE
 from mpc.errors import PlanInvalid, RangeError
 from mpc.session import Session
@@ -27,7 +28,7 @@ from mpc.statistics.base import Opened, Quantity, Statistic, StatisticRequest, T
 from mpc.statistics.moments import MISSING, N
 from mpc.statistics.parameters import exact_number
 from mpc.statistics.rows import ColumnSpec, Mask, Rows
-from mpc.tensor import SecretBits, SecretTensor, concat, stack
+from mpc.tensor import SecretTensor, concat, stack
 
 MAX_DENOMINATOR = 100
 #: Rows times order statistics of one batch, in bits: packed candidates of 512 MiB a party.
@@ -203,7 +204,9 @@ class Selection:
 def _count(bits: SecretBits) -> SecretTensor:
     """Ones along the last axis of `[m, rows]`, `COUNT_BITS` at a time to bound the memory."""
     step = max(1, COUNT_BITS // bits.length)
-    return concat([bits[start : start + step].count() for start in range(0, bits.shape[0], step)])
+    return concat(
+        [SecretTensor.of_bits(bits[start : start + step]).sum(-1) for start in range(0, bits.shape[0], step)]
+    )
 
 
 def _narrow(live: SecretBits, zeros: SecretBits, keep: SecretBits) -> SecretBits:
@@ -213,7 +216,7 @@ def _narrow(live: SecretBits, zeros: SecretBits, keep: SecretBits) -> SecretBits
 
 def _weighted(keep: SecretBits, count: SecretTensor) -> tuple[SecretTensor, SecretTensor]:
     """The decision as a word, and the count that is skipped when the upper half is kept."""
-    kept = keep.to_arithmetic().reshape(-1)
+    kept = SecretTensor.of_bits(keep).reshape(-1)
     return kept, count - kept * count
 
 
