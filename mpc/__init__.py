@@ -1,6 +1,7 @@
 """The engine: secret-shared arithmetic that reads like numpy. Knows no network, database or policy.
 
-`simulate` runs a program as all parties in one process; nodes run the same program on gRPC.
+`simulate` runs a program as all parties in one process; nodes run the same program on gRPC. Functions
+have the names of the Python array API; numpy's own (`np.maximum(x, y)`) work as well.
 """
 
 from __future__ import annotations
@@ -10,20 +11,52 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from mpc.bits import SecretBits
+    from mpc.functions.order import absolute as abs  # noqa: A004 - the array API's names
+    from mpc.functions.order import amax as max  # noqa: A004
+    from mpc.functions.order import amin as min  # noqa: A004
+    from mpc.functions.order import argmax, argmin, clip, maximum, minimum, sign
+    from mpc.functions.shape import (
+        conv2d,
+        cumulative_sum,
+        diff,
+        einsum,
+        expand_dims,
+        flip,
+        outer,
+        permute_dims,
+        roll,
+        squeeze,
+        take,
+    )
     from mpc.session import Session, simulate
     from mpc.tensor import SecretTensor, concat, stack, where
 
-__all__ = ["SecretBits", "SecretTensor", "Session", "concat", "simulate", "stack", "where"]
+__all__ = [
+    "SecretBits", "SecretTensor", "Session", "abs", "argmax", "argmin", "clip", "concat", "conv2d",
+    "cumulative_sum", "diff", "einsum", "expand_dims", "flip", "max", "maximum", "min", "minimum", "outer",
+    "permute_dims", "roll", "sign", "simulate", "squeeze", "stack", "take", "where",
+]  # fmt: skip
 
 #: Found at first use: whoever needs only `mpc.errors` or `mpc.encoding` does not wait for torch.
-_HOMES: Final = dict.fromkeys(__all__, "mpc.tensor") | {
-    "SecretBits": "mpc.bits",
-    "Session": "mpc.session",
-    "simulate": "mpc.session",
+_HOMES: Final = {
+    "mpc.bits": ["SecretBits"],
+    "mpc.functions.order": ["argmax", "argmin", "clip", "maximum", "minimum", "sign"],
+    "mpc.functions.shape": [
+        "conv2d", "cumulative_sum", "diff", "einsum", "expand_dims", "flip", "outer", "permute_dims", "roll",
+        "squeeze", "take",
+    ],
+    "mpc.session": ["Session", "simulate"],
+    "mpc.tensor": ["SecretTensor", "concat", "stack", "where"],
+}  # fmt: skip
+_PLACES: Final = {name: (home, name) for home, names in _HOMES.items() for name in names} | {
+    "abs": ("mpc.functions.order", "absolute"),
+    "max": ("mpc.functions.order", "amax"),
+    "min": ("mpc.functions.order", "amin"),
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _PLACES:
+        home, real = _PLACES[name]
+        return getattr(importlib.import_module(home), real)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,6 +2,7 @@
 
     TriuneError                 code, message, remedy, culprit; safe to show to anybody
     ├── RangeError              a value or an operation could leave its public range
+    ├── NotSupported            an operation that a protocol, or numpy's side, does not have
     ├── SecretControlFlow       somebody asked a secret for its truth value
     ├── CostMismatch            a measured cost differs from the declared one
     ├── ProtocolAbort           a security abort: nothing of this session may be released
@@ -54,6 +55,10 @@ class TriuneError(Exception):
 
 class RangeError(TriuneError):
     code = "RANGE"
+
+
+class NotSupported(TriuneError):
+    code = "NOT_SUPPORTED"
 
 
 class SecretControlFlow(TriuneError):

@@ -10,6 +10,7 @@ factors, sums and reshapes send nothing.
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -42,11 +43,15 @@ def _magnitude(words: npt.NDArray[np.int64]) -> int:
     return max(abs(int(words.max())), abs(int(words.min()))) if words.size else 0
 
 
+def _numpy_names() -> Any:
+    # At first use: functions stand above tensors and import them.
+    return importlib.import_module("mpc.functions.numpy_names")
+
+
 class SecretTensor:
     """A secret array of ring words with a public scale and a public bound on the words' magnitude."""
 
     __array_priority__ = 1000
-    __array_ufunc__ = None  # numpy defers to the reflected operators below
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, protocol: Protocol[Any], share: Any, scale: Scale = INTEGER, bound: int = 1) -> None:
@@ -65,6 +70,15 @@ class SecretTensor:
 
         flat = bits.protocol.b2a(bits.protocol.linear(flatten, bits.share), math.prod(shape))
         return cls(bits.protocol, bits.protocol.linear(lambda words: words.reshape(shape), flat))
+
+    # --- numpy ----------------------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """`np.maximum(x, y)`, and `array + x`: numpy asks the tensor, the tensor asks `mpc.functions`."""
+        return _numpy_names().ufunc(ufunc, method, inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, inputs: Any, options: Any) -> Any:
+        return _numpy_names().function(function, inputs, options)
 
     # --- public facts ---------------------------------------------------------------------------
 
@@ -160,14 +174,14 @@ class SecretTensor:
 
     def __add__(self, other: SecretTensor | Public) -> SecretTensor:
         if not isinstance(other, SecretTensor):
-            other = self._lift(other)
+            other = self.lift(other)
         scale = self.scale.join(other.scale)
         x, y = self.rescale(scale), other.rescale(scale)
         share = self.protocol.linear(torch.add, x.share, y.share)
         return SecretTensor(self.protocol, share, scale, _checked(x.bound + y.bound, "A sum"))
 
     def __sub__(self, other: SecretTensor | Public) -> SecretTensor:
-        return self + (-other if isinstance(other, SecretTensor) else -self._lift(other))
+        return self + (-other if isinstance(other, SecretTensor) else -self.lift(other))
 
     def __radd__(self, other: Public) -> SecretTensor:
         return self + other
@@ -175,7 +189,7 @@ class SecretTensor:
     def __rsub__(self, other: Public) -> SecretTensor:
         return -self + other
 
-    def _lift(self, values: Public) -> SecretTensor:
+    def lift(self, values: Public) -> SecretTensor:
         """A public operand at this tensor's scale or its own, whichever is finer."""
         array = np.asarray(values)
         own = INTEGER if array.dtype.kind in "biu" else self.scale
@@ -190,7 +204,7 @@ class SecretTensor:
     def __mul__(self, other: SecretTensor | Public) -> SecretTensor:
         """Elementwise product. Secret times secret: one round, 8 B; with truncation two rounds, 16 B."""
         if not isinstance(other, SecretTensor):
-            return self._times_public(other)
+            return self._by_public(other, torch.mul)
         shape = np.broadcast_shapes(self.shape, other.shape)
         x, y = self.broadcast_to(shape), other.broadcast_to(shape)
         return x._product(y, self.protocol.mul, 1)
@@ -207,13 +221,16 @@ class SecretTensor:
         scale = Scale(wide.bits - drop, wide.digits)
         return SecretTensor(self.protocol, share, scale, (bound >> drop) + (1 if drop else 0))
 
-    def _times_public(self, values: Public) -> SecretTensor:
+    def _by_public(
+        self, values: Public, multiply: Callable[[Tensor, Tensor], Tensor], terms: int = 1
+    ) -> SecretTensor:
+        """A bilinear function with a public operand: no message, but a truncation of binary scales."""
         array = np.asarray(values)
         scale = scale_of(array)
         words = encode(array, scale, MAX_MAGNITUDE - 1)
         factor = torch.from_numpy(np.ascontiguousarray(words))
-        bound = _checked(self.bound * _magnitude(words), "A product with a public factor")
-        wide = self.linear(lambda x: x * factor, bound=bound, scale=self.scale * scale)
+        bound = _checked(self.bound * _magnitude(words) * max(1, terms), "A product with a public factor")
+        wide = self.linear(lambda own: multiply(own, factor), bound=bound, scale=self.scale * scale)
         drop = min(self.scale.bits, scale.bits)
         return wide.truncate(drop) if drop else wide
 
@@ -237,9 +254,14 @@ class SecretTensor:
         shape = np.broadcast_shapes(self.shape, other.shape)
         return self.broadcast_to(shape)._product(other.broadcast_to(shape), self.protocol.dot, shape[-1])
 
-    def __matmul__(self, other: SecretTensor) -> SecretTensor:
-        """Matrix product (batched): the cost of one product an output element."""
-        return self._product(other, self.protocol.matmul, self.shape[-1])
+    def __matmul__(self, other: SecretTensor | Public) -> SecretTensor:
+        """Matrix product (batched): the cost of one product an output element; by a public matrix none."""
+        if isinstance(other, SecretTensor):
+            return self._product(other, self.protocol.matmul, self.shape[-1])
+        return self._by_public(other, torch.matmul, self.shape[-1])
+
+    def __rmatmul__(self, other: Public) -> SecretTensor:
+        return self._by_public(other, lambda words, factor: torch.matmul(factor, words), np.shape(other)[-1])
 
     # --- comparisons ----------------------------------------------------------------------------
 

@@ -1,0 +1,114 @@
+"""What numpy's own functions do with a secret tensor: `np.maximum(x, y)`, `np.sum(x)`, `np.cumsum(x)`.
+
+A tensor asks here when numpy asks it (NEP 13 and NEP 18). What is not listed raises `NotSupported`.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from mpc.errors import NotSupported
+from mpc.functions import order, shape
+from mpc.tensor import SecretTensor, concat, stack, where
+
+
+def _swapped(fn: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A binary function whose secret may stand on either side."""
+    return lambda x, y: fn(x, y) if isinstance(x, SecretTensor) else fn(y, x)
+
+
+def _compared(
+    fn: Callable[[Any, Any], Any], mirrored: Callable[[Any, Any], Any]
+) -> Callable[[Any, Any], Any]:
+    """A comparison; with the secret on the right it is the mirrored one."""
+    return lambda x, y: fn(x, y) if isinstance(x, SecretTensor) else mirrored(y, x)
+
+
+def _divided(x: Any, y: Any) -> Any:
+    if not isinstance(x, SecretTensor):
+        raise _not_supported("divide of a public by a secret")
+    return x / y
+
+
+def _product(x: Any, y: Any) -> Any:
+    return x @ y if isinstance(x, SecretTensor) else y.__rmatmul__(x)
+
+
+UFUNCS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
+    {
+        np.add: _swapped(operator.add),
+        np.subtract: lambda x, y: x - y if isinstance(x, SecretTensor) else -(y - x),
+        np.multiply: _swapped(operator.mul),
+        np.true_divide: _divided,
+        np.matmul: _product,
+        np.negative: operator.neg,
+        np.less: _compared(operator.lt, operator.gt),
+        np.less_equal: _compared(operator.le, operator.ge),
+        np.greater: _compared(operator.gt, operator.lt),
+        np.greater_equal: _compared(operator.ge, operator.le),
+        np.equal: _swapped(operator.eq),
+        np.not_equal: _swapped(operator.ne),
+        np.absolute: order.absolute,
+        np.sign: order.sign,
+        np.maximum: _swapped(order.maximum),
+        np.minimum: _swapped(order.minimum),
+    }
+)
+
+FUNCTIONS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
+    {
+        np.sum: lambda x, axis=None: x.sum(axis),
+        np.mean: lambda x, axis=None: x.mean(axis),
+        np.max: order.amax,
+        np.min: order.amin,
+        np.argmax: order.argmax,
+        np.argmin: order.argmin,
+        np.clip: order.clip,
+        np.cumsum: lambda x, axis=None: shape.cumulative_sum(x.reshape(-1) if axis is None else x, axis or 0),
+        np.diff: lambda x, axis=-1: shape.diff(x, axis),
+        np.flip: shape.flip,
+        np.roll: shape.roll,
+        np.take: shape.take,
+        np.outer: shape.outer,
+        np.einsum: shape.einsum,
+        np.dot: _product,
+        np.reshape: lambda x, new: x.reshape(*(new if isinstance(new, tuple) else (new,))),
+        np.squeeze: shape.squeeze,
+        np.expand_dims: shape.expand_dims,
+        np.transpose: lambda x, axes=None: shape.permute_dims(
+            x, tuple(reversed(range(x.ndim))) if axes is None else axes
+        ),
+        np.concatenate: lambda parts, axis=0: concat(parts, axis),
+        np.stack: lambda parts, axis=0: stack(parts, axis),
+        np.where: where,
+        np.shape: lambda x: x.shape,
+        np.ndim: lambda x: x.ndim,
+        np.size: lambda x: x.size,
+    }
+)
+
+
+def ufunc(asked: np.ufunc, method: str, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+    """One of numpy's elementwise functions."""
+    if method != "__call__" or options or asked not in UFUNCS:
+        raise _not_supported(asked.__name__ if method == "__call__" else f"{asked.__name__}.{method}")
+    return UFUNCS[asked](*inputs)
+
+
+def function(asked: Callable[..., Any], inputs: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+    """One of numpy's functions of arrays."""
+    if asked not in FUNCTIONS:
+        raise _not_supported(asked.__name__)
+    return FUNCTIONS[asked](*inputs, **options)
+
+
+def _not_supported(name: str) -> NotSupported:
+    return NotSupported(
+        f"np.{name} is not there for secret tensors, or not with these options.",
+        remedy="See mpc.functions for what there is.",
+    )
