@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import mpc
 from mpc.session import Session
 
 Bench = Callable[[Callable[[Session], Any], Callable[..., object]], None]
@@ -66,3 +67,13 @@ def test_matmul_fixed_point(session_benchmark: Bench, side: int) -> None:
 
 def test_sum_1m(session_benchmark: Bench) -> None:
     session_benchmark(_reals((1_000_000,), 10), lambda x, y: (x + y).sum())
+
+
+@pytest.mark.parametrize("size", [10_000, 100_000], ids=["10k", "100k"])
+def test_sort(session_benchmark: Bench, size: int) -> None:
+    session_benchmark(_integers((size,), (1 << 31) - 1), lambda x, _: mpc.sort(x))
+
+
+@pytest.mark.parametrize("size", [100_000], ids=["100k"])
+def test_max(session_benchmark: Bench, size: int) -> None:
+    session_benchmark(_integers((size,), (1 << 31) - 1), lambda x, _: mpc.max(x))

@@ -28,13 +28,14 @@ if TYPE_CHECKING:
         squeeze,
         take,
     )
+    from mpc.functions.sort import argsort, sort, top_k
     from mpc.session import Session, simulate
     from mpc.tensor import SecretTensor, concat, stack, where
 
 __all__ = [
-    "SecretBits", "SecretTensor", "Session", "abs", "argmax", "argmin", "clip", "concat", "conv2d",
+    "SecretBits", "SecretTensor", "Session", "abs", "argmax", "argmin", "argsort", "clip", "concat", "conv2d",
     "cumulative_sum", "diff", "einsum", "expand_dims", "flip", "max", "maximum", "min", "minimum", "outer",
-    "permute_dims", "roll", "sign", "simulate", "squeeze", "stack", "take", "where",
+    "permute_dims", "roll", "sign", "simulate", "sort", "squeeze", "stack", "take", "top_k", "where",
 ]  # fmt: skip
 
 #: Found at first use: whoever needs only `mpc.errors` or `mpc.encoding` does not wait for torch.
@@ -45,6 +46,7 @@ _HOMES: Final = {
         "conv2d", "cumulative_sum", "diff", "einsum", "expand_dims", "flip", "outer", "permute_dims", "roll",
         "squeeze", "take",
     ],
+    "mpc.functions.sort": ["argsort", "sort", "top_k"],
     "mpc.session": ["Session", "simulate"],
     "mpc.tensor": ["SecretTensor", "concat", "stack", "where"],
 }  # fmt: skip

@@ -19,20 +19,12 @@ from mpc.bits import SecretBits
 from mpc.channel import ROUND_TIMEOUT_S, Channel, Traffic, memory_network
 from mpc.encoding import MAX_MAGNITUDE, Scale, decode, encode, scale_of
 from mpc.errors import ProtocolAbort, RangeError, TriuneError
-from mpc.protocols.base import Protocol, Runtime
+from mpc.protocols.base import Opening, Protocol, Runtime
 from mpc.protocols.table import protocol_class
 from mpc.randomness import FreshKeys, KeySource, Ledger, PairKeys
 from mpc.tensor import SecretTensor
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Opening:
-    """A declared opening inside a program: what became public to the computing parties, and why."""
-
-    why: str
-    elements: int
 
 
 class Session:
@@ -44,7 +36,6 @@ class Session:
         self.runtime = Runtime(channel, keys)
         self.protocol: Protocol[Any] = protocol_class(protocol)(self.runtime)
         self.strict = strict
-        self.openings: list[Opening] = []
 
     def __repr__(self) -> str:
         return f"Session(party={self.party}, protocol={self.protocol.guarantees.name!r})"
@@ -52,6 +43,11 @@ class Session:
     @property
     def party(self) -> int:
         return self.runtime.party
+
+    @property
+    def openings(self) -> list[Opening]:
+        """What this session has opened on the way, with reasons."""
+        return self.runtime.openings
 
     @property
     def traffic(self) -> Traffic:
@@ -109,8 +105,7 @@ class Session:
 
     def open(self, x: SecretTensor, *, why: str) -> npt.NDArray[np.generic]:
         """A declared opening to all computing parties; stands in `openings` with its reason."""
-        self.openings.append(Opening(why, int(np.prod(x.shape, dtype=np.int64))))
-        return decode(self.protocol.reveal(x.share).cpu().numpy(), x.scale)
+        return decode(self.protocol.open(x.share, why).cpu().numpy(), x.scale)
 
     def agree(self, digest: bytes, what: str) -> None:
         """Compare a 32-byte digest of public parameters with all parties; `ProtocolAbort` if they differ."""

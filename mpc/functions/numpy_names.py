@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mpc.errors import NotSupported
-from mpc.functions import order, shape
+from mpc.functions import order, shape, sort
 from mpc.tensor import SecretTensor, concat, stack, where
 
 
@@ -69,6 +69,8 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         np.argmax: order.argmax,
         np.argmin: order.argmin,
         np.clip: order.clip,
+        np.sort: sort.sort,
+        np.argsort: sort.argsort,
         np.cumsum: lambda x, axis=None: shape.cumulative_sum(x.reshape(-1) if axis is None else x, axis or 0),
         np.diff: lambda x, axis=-1: shape.diff(x, axis),
         np.flip: shape.flip,

@@ -50,6 +50,14 @@ class Guarantees:
     node_ready: bool
 
 
+@dataclass(frozen=True)
+class Opening:
+    """A declared opening inside a program: what became public to the computing parties, and why."""
+
+    why: str
+    elements: int
+
+
 @dataclass
 class _Position:
     branch: tuple[int, ...] = ()
@@ -63,6 +71,7 @@ class Runtime:
     def __init__(self, channel: Channel, keys: PairKeys) -> None:
         self.channel = channel
         self.keys = keys
+        self.openings: list[Opening] = []
         self._local = threading.local()
 
     @property
@@ -213,6 +222,20 @@ class Protocol(ABC, Generic[ShareT]):
     def sign_bits(self, x: ShareT, bits: int) -> ShareT: ...
     @abstractmethod
     def is_zero(self, x: ShareT, bits: int) -> ShareT: ...
+
+    # permutations of the rows of `[n, ...]`; a shuffle is drawn once and known to nobody as a whole
+    @abstractmethod
+    def draw_shuffle(self, rows: int) -> Any: ...
+    @abstractmethod
+    def shuffle(self, x: ShareT, shuffle: Any) -> ShareT: ...
+    @abstractmethod
+    def unshuffle(self, x: ShareT, shuffle: Any) -> ShareT: ...
+
+    def open(self, x: ShareT, why: str) -> Tensor:
+        """A declared opening to all computing parties; stands in `runtime.openings` with its reason."""
+        words = self.reveal(x)
+        self.runtime.openings.append(Opening(why, words.numel()))
+        return words
 
     @abstractmethod
     def agree(self, digest: bytes, what: str) -> None:

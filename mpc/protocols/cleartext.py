@@ -83,5 +83,15 @@ class CleartextProtocol(Protocol[Tensor]):
     def is_zero(self, x: Tensor, bits: int) -> Tensor:
         return (x == 0).to(torch.int64)
 
+    def draw_shuffle(self, rows: int) -> Tensor:
+        step = self.runtime.step("shuffle.draw")
+        return torch.argsort(step.mask(self.runtime.party, (rows,)), stable=True)
+
+    def shuffle(self, x: Tensor, shuffle: Tensor) -> Tensor:
+        return x[shuffle]
+
+    def unshuffle(self, x: Tensor, shuffle: Tensor) -> Tensor:
+        return x[torch.argsort(shuffle)]
+
     def agree(self, digest: bytes, what: str) -> None:
         """One party agrees with itself."""

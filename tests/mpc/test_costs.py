@@ -41,6 +41,8 @@ CASES: dict[str, Callable[[], list[tuple[Cost, int, Run]]]] = {
     "a2b": lambda: [_bits("a2b", bits) for bits in range(1, 65)],
     "sign": lambda: [_bits("sign", bits) for bits in range(1, 64)],
     "sign_bits": lambda: [_bits("sign_bits", bits) for bits in range(1, 64)],
+    "shuffle": lambda: [(COSTS["shuffle"](130), 130, lambda p, x: p.shuffle(x, p.draw_shuffle(130)))],
+    "unshuffle": lambda: [(COSTS["unshuffle"](130), 130, lambda p, x: p.unshuffle(x, p.draw_shuffle(130)))],
     "is_zero": lambda: [_bits("is_zero", bits) for bits in range(1, 64)],
 }
 

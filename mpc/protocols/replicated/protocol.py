@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mpc.errors import ProtocolAbort
 from mpc.protocols.base import Cost, Guarantees, Protocol, Runtime
-from mpc.protocols.replicated import arithmetic, boolean, conversion, truncation
+from mpc.protocols.replicated import arithmetic, boolean, conversion, permutation, truncation
 from mpc.protocols.replicated.shares import PARTIES, ReplicatedShare
 
 #: Declared cost by primitive; arguments are element counts, and bits where planes depend on them.
@@ -30,6 +30,8 @@ COSTS: Mapping[str, Callable[..., Cost]] = MappingProxyType(
         "sign": conversion.sign_cost,
         "sign_bits": conversion.sign_bits_cost,
         "is_zero": conversion.is_zero_cost,
+        "shuffle": permutation.apply_cost,
+        "unshuffle": permutation.undo_cost,
     }
 )
 
@@ -116,6 +118,15 @@ class ReplicatedProtocol(Protocol[ReplicatedShare]):
 
     def is_zero(self, x: ReplicatedShare, bits: int) -> ReplicatedShare:
         return conversion.is_zero(self.runtime, x, bits)
+
+    def draw_shuffle(self, rows: int) -> permutation.Shuffle:
+        return permutation.draw(self.runtime, rows)
+
+    def shuffle(self, x: ReplicatedShare, shuffle: permutation.Shuffle) -> ReplicatedShare:
+        return permutation.apply(self.runtime, x, shuffle)
+
+    def unshuffle(self, x: ReplicatedShare, shuffle: permutation.Shuffle) -> ReplicatedShare:
+        return permutation.undo(self.runtime, x, shuffle)
 
     def agree(self, digest: bytes, what: str) -> None:
         arithmetic.agree(self.runtime, digest, what)

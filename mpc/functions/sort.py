@@ -1,0 +1,190 @@
+"""Sorting by radix: stable, for one or several keys, without a comparison.
+
+Asharov, Hamada, Ikarashi, Kikuchi, Nof, Pinkas, Takahashi, Tomida (CCS 2022, eprint 2022/1595): the
+order is a secret permutation that grows by a few key bits a pass. In a pass the rows are shuffled
+together with the permutation so far; that shuffled permutation is opened, and is uniform whatever the
+keys are; then the counting of the next bits happens in the order so far.
+
+Rounds: about 8 for every 3 key bits, a few to take the keys apart, 3 to apply the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mpc.encoding import INTEGER
+from mpc.errors import ProtocolAbort, RangeError
+from mpc.functions.words import planes_of
+from mpc.tensor import SecretTensor, concat, stack
+
+#: Key bits of one pass: more would take fewer rounds and more products (2^bits an element).
+PASS_BITS = 3
+WHY = "a secret permutation under a fresh random one: uniform, whatever it orders"
+
+Keys = SecretTensor | Sequence[SecretTensor]
+
+
+@dataclass(frozen=True, repr=False)
+class Order:
+    """A secret permutation: `places[i]` is where row i goes, 0-based; integers `[n]`."""
+
+    places: SecretTensor
+
+    def apply(self, *columns: SecretTensor) -> list[SecretTensor]:
+        """Columns `[n]` in this order: 3 rounds, all columns together."""
+        if not columns:
+            return []
+        return _unpacked(_ordered(self.places, _packed(columns))[2], columns)
+
+    def undo(self, *columns: SecretTensor) -> list[SecretTensor]:
+        """Columns `[n]` from this order back into the rows' own: row i gets the element at its place."""
+        if not columns:
+            return []
+        protocol = self.places.protocol
+        shuffle = protocol.draw_shuffle(self.places.shape[0])
+        where = protocol.open(protocol.shuffle(self.places.share, shuffle), WHY)
+        _check(where)
+        table = protocol.linear(lambda words: words[where], _packed(columns))
+        return _unpacked(protocol.unshuffle(table, shuffle), columns)
+
+
+def order_by(keys: Keys, *, descending: bool = False) -> Order:
+    """The stable order of rows by one key, or by several, the most significant first. Keys are `[n]`."""
+    columns = [keys] if isinstance(keys, SecretTensor) else list(keys)
+    if not columns or any(key.ndim != 1 or key.shape != columns[0].shape for key in columns):
+        raise RangeError("Keys are columns of one length.", remedy="Give one or more [n] tensors.")
+    if columns[0].shape[0] == 0:
+        raise RangeError("There is nothing to sort.", remedy="Give at least one row.")
+    bits = concat([_key_bits(key, descending) for key in reversed(columns)])
+    places = _counted(bits[:PASS_BITS])
+    for start in range(PASS_BITS, bits.shape[0], PASS_BITS):
+        places = _refined(places, bits[start : start + PASS_BITS])
+    return Order(places)
+
+
+def sort_by(keys: Keys, *columns: SecretTensor, descending: bool = False) -> list[SecretTensor]:
+    """Columns `[n]` in the order of the keys."""
+    return order_by(keys, descending=descending).apply(*columns)
+
+
+def sort(x: SecretTensor, *, descending: bool = False) -> SecretTensor:
+    """The elements of `[n]` in order."""
+    return sort_by(x, x, descending=descending)[0]
+
+
+def argsort(x: SecretTensor, *, descending: bool = False) -> SecretTensor:
+    """The indices that would sort `[n]`; equal elements keep their order."""
+    return sort_by(x, _indices(x), descending=descending)[0]
+
+
+def rank(x: SecretTensor) -> SecretTensor:
+    """The place of each element of `[n]` in the order, from 0; equal elements in their own order."""
+    return order_by(x).places
+
+
+def top_k(x: SecretTensor, count: int) -> SecretTensor:
+    """The greatest `count` elements of `[n]`, the greatest first."""
+    if not 0 < count <= x.shape[0]:
+        raise RangeError(f"There are no {count} of {x.shape[0]} elements.", remedy="Ask for 1 to n.")
+    return sort(x, descending=True)[:count]
+
+
+def firsts(x: SecretTensor) -> SecretTensor:
+    """Of a sorted `[n]`: 1 where a new value begins, else 0. One equality."""
+    protocol = x.protocol
+    first = SecretTensor(protocol, protocol.public(torch.ones(1, dtype=torch.int64)), INTEGER, 1)
+    return concat([first, x[1:] != x[:-1]]) if x.shape[0] > 1 else first
+
+
+def _indices(x: SecretTensor) -> SecretTensor:
+    count = x.shape[0]
+    return SecretTensor(x.protocol, x.protocol.public(torch.arange(count)), INTEGER, count)
+
+
+def _key_bits(key: SecretTensor, descending: bool) -> SecretTensor:
+    """`[bits, n]` words of 0 and 1, lowest bit first, that order as the key does."""
+    bits = SecretTensor.of_bits(planes_of(key))
+    sign = bits.shape[0] - 1
+    turned = [place for place in range(bits.shape[0]) if descending != (place == sign)]
+    flips = torch.zeros((bits.shape[0], 1), dtype=torch.int64)
+    flips[turned] = 1
+    signs = 1 - 2 * flips
+    linear = bits.protocol.linear(lambda words: words * signs, bits.share)
+    return SecretTensor(bits.protocol, bits.protocol.add_public(linear, flips), INTEGER, 1)
+
+
+def _counted(bits: SecretTensor) -> SecretTensor:
+    """Where each row goes by its few bits `[m, n]` alone: a counting sort over one-hot buckets."""
+    flags = _buckets(bits)  # [2^m, n], the bucket of the value v at v
+    inside = flags.linear(lambda words: words.cumsum(1), bound=flags.shape[1])
+    totals = inside.linear(lambda words: words[:, -1:])
+    before = totals.linear(lambda words: words.cumsum(0) - words, bound=flags.shape[1])
+    places = (inside + before.broadcast_to(inside.shape) - 1).T
+    found = flags.T.dot(places)
+    return SecretTensor(found.protocol, found.share, INTEGER, bits.shape[1])
+
+
+def _buckets(bits: SecretTensor) -> SecretTensor:
+    """`[2^m, n]` one-hot flags of the values whose bits these are; m - 1 rounds."""
+    flags = stack([1 - bits[0], bits[0]])
+    for place in range(1, bits.shape[0]):
+        high = bits[place].reshape(1, -1).broadcast_to(flags.shape) * flags
+        flags = concat([flags - high, high])
+        flags = SecretTensor(flags.protocol, flags.share, INTEGER, 1)
+    return flags
+
+
+def _refined(places: SecretTensor, bits: SecretTensor) -> SecretTensor:
+    """The order so far, refined by more significant bits."""
+    protocol = places.protocol
+    shuffle, where, table = _ordered(places, bits.T.share)
+    step = _counted(SecretTensor(protocol, table, INTEGER, 1).T)
+    back = protocol.unshuffle(protocol.linear(lambda words: words[where], step.share), shuffle)
+    return SecretTensor(protocol, back, INTEGER, places.shape[0])
+
+
+def _ordered(places: SecretTensor, table: Any) -> tuple[Any, Tensor, Any]:
+    """The rows of `table` `[n, k]` at their places; the shuffle in use, and the shuffled places, opened."""
+    protocol = places.protocol
+    shuffle = protocol.draw_shuffle(places.shape[0])
+    joined = protocol.linear(
+        lambda own, rows: torch.cat([own.reshape(-1, 1), rows], dim=1), places.share, table
+    )
+    mixed = protocol.shuffle(joined, shuffle)
+    where = protocol.open(protocol.linear(lambda words: words[:, 0].contiguous(), mixed), WHY)
+    _check(where)
+    sorted_rows = torch.argsort(where)
+    return shuffle, where, protocol.linear(lambda words: words[sorted_rows, 1:], mixed)
+
+
+def _check(where: Tensor) -> None:
+    """What was opened must be a permutation; it is public, so this tells nothing new."""
+    if not torch.equal(torch.sort(where).values, torch.arange(where.numel())):
+        raise ProtocolAbort(
+            "A shuffled order that was opened is no permutation.",
+            remedy="Do not use this session's results; ask the operators for their nodes' versions.",
+        )
+
+
+def _packed(columns: Sequence[SecretTensor]) -> Any:
+    """`[n, k]` words of k columns side by side."""
+    protocol = columns[0].protocol
+    return protocol.linear(lambda *words: torch.stack(words, dim=1), *(column.share for column in columns))
+
+
+def _unpacked(table: Any, columns: Sequence[SecretTensor]) -> list[SecretTensor]:
+    protocol = columns[0].protocol
+    return [
+        SecretTensor(
+            protocol,
+            protocol.linear(lambda words, place=place: words[:, place].contiguous(), table),
+            column.scale,
+            column.bound,
+        )
+        for place, column in enumerate(columns)
+    ]
