@@ -16,9 +16,11 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import mpc
 from mpc.channel import Tag
 from mpc.errors import (
     ConfigError,
@@ -30,7 +32,7 @@ from mpc.errors import (
     TriuneError,
 )
 from mpc.randomness import FreshKeys, PairKeys
-from mpc.session import Session
+from mpc.session import Session, run_parties
 from parties.identity import tls
 from parties.identity.consortium import Consortium, Member
 from parties.identity.keys import Identity
@@ -138,6 +140,41 @@ def test_a_whole_computation_runs_over_the_links(peers: list[Peer]) -> None:
     for thread in threads:
         thread.join(30)
     assert results == {0: 57, 1: 57, 2: 57}
+
+
+class Injected:
+    """The same keys for a simulation and for the links; only a test can hand them in."""
+
+    def __init__(self, keys: list[dict[int, bytes]]) -> None:
+        self._keys = keys
+
+    def keys(self, parties: int) -> list[dict[int, bytes]]:
+        return self._keys[:parties]
+
+
+def test_a_simulation_and_three_nodes_have_the_same_shares_bit_by_bit(peers: list[Peer]) -> None:
+    keys = FreshKeys().keys(3)
+    x = np.random.default_rng(5).uniform(-50, 50, 200)
+
+    def program(session: Session) -> list[Any]:
+        a = session.input(x, owner=0, bound=50 << 16)
+        b, c = session.gather(lambda: a * a, lambda: mpc.sort(a))
+        return [value.share for value in (b, c, b < c, mpc.max(a), mpc.abs(a))]
+
+    made: dict[int, list[Any]] = {}
+
+    def run(party: int, channel: GrpcChannel) -> None:
+        made[party] = program(Session(channel, PairKeys(keys[party])))
+
+    threads = [threading.Thread(target=run, args=item) for item in enumerate(channels(peers))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    for party, simulated in enumerate(run_parties(program, keys=Injected(keys))):
+        for here, there in zip(made[party], simulated.result, strict=True):
+            assert torch.equal(here.own, there.own)
+            assert torch.equal(here.next, there.next)
 
 
 def test_what_comes_before_its_session_is_open_is_kept(peers: list[Peer]) -> None:

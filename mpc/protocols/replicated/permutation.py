@@ -7,8 +7,8 @@ third gets nothing it could undo. Two rounds; 8, 16 and 8 bytes an element from 
 Stages go through the pairs of `ORDER`. Let L be the party of the first two pairs, R that of the first
 and third, S that of the second and third; Z are streams of a pair.
   round 1  L sends R  p2(p1(x_LR + x_LS + Z_LR) + Z_LS);  R sends S  p1(x_RS - Z_LR)
-  round 2  R applies p3 with + Z_RS to what it got, S applies p2 with - Z_LS and p3 with - Z_RS;
-           the two parts, less new streams of L and R and of L and S, are exchanged: their sum is x_RS.
+  round 2  R applies p3 to what it got, S subtracts Z_LS and applies p2 and p3; the two parts, less
+           new streams of L and R and of L and S, are exchanged: their sum is the new x_RS.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _right(
     there.send(roles.last, (mine - there.mask(roles.left, shape))[first])
     twice = there.recv(roles.left, shape)[0]
     common = back.mask(roles.left, shape)
-    part = (twice + there.mask(roles.last, shape))[third] - common
+    part = twice[third] - common
     back.send(roles.last, part)
     total = part + back.recv(roles.last, shape)[0]
     return _placed(roles.right, {roles.left: common, roles.last: total})
@@ -120,7 +120,7 @@ def _last(
     once = there.recv(roles.right, shape)[0]
     twice = (once - there.mask(roles.left, shape))[second]
     common = back.mask(roles.left, shape)
-    part = (twice - there.mask(roles.right, shape))[third] - common
+    part = twice[third] - common
     back.send(roles.right, part)
     total = part + back.recv(roles.right, shape)[0]
     return _placed(roles.last, {roles.left: common, roles.right: total})
