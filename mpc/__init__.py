@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from mpc.bits import SecretBits
+    from mpc.functions.divide import divide, reciprocal
     from mpc.functions.order import absolute as abs  # noqa: A004 - the array API's names
     from mpc.functions.order import amax as max  # noqa: A004
     from mpc.functions.order import amin as min  # noqa: A004
@@ -34,13 +35,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SecretBits", "SecretTensor", "Session", "abs", "argmax", "argmin", "argsort", "clip", "concat", "conv2d",
-    "cumulative_sum", "diff", "einsum", "expand_dims", "flip", "max", "maximum", "min", "minimum", "outer",
-    "permute_dims", "roll", "sign", "simulate", "sort", "squeeze", "stack", "take", "top_k", "where",
+    "cumulative_sum", "diff", "divide", "einsum", "expand_dims", "flip", "max", "maximum", "min", "minimum",
+    "outer", "permute_dims", "reciprocal", "roll", "sign", "simulate", "sort", "squeeze", "stack", "take",
+    "top_k", "where",
 ]  # fmt: skip
 
 #: Found at first use: whoever needs only `mpc.errors` or `mpc.encoding` does not wait for torch.
 _HOMES: Final = {
     "mpc.bits": ["SecretBits"],
+    "mpc.functions.divide": ["divide", "reciprocal"],
     "mpc.functions.order": ["argmax", "argmin", "clip", "maximum", "minimum", "sign"],
     "mpc.functions.shape": [
         "conv2d", "cumulative_sum", "diff", "einsum", "expand_dims", "flip", "outer", "permute_dims", "roll",

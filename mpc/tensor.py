@@ -234,10 +234,15 @@ class SecretTensor:
         drop = min(self.scale.bits, scale.bits)
         return wide.truncate(drop) if drop else wide
 
-    def __truediv__(self, divisor: int | float) -> SecretTensor:
-        """Divide by a public number: one public factor and one truncation; error 1 unit in the last place."""
-        if isinstance(divisor, SecretTensor) or divisor == 0:
-            raise RangeError("Division needs a public divisor other than 0.", remedy="Divide after release.")
+    def __truediv__(self, divisor: SecretTensor | int | float) -> SecretTensor:
+        """Divide by a public number: one public factor and one truncation; error 1 unit in the last place.
+
+        By a secret: `mpc.divide`.
+        """
+        if isinstance(divisor, SecretTensor):
+            return _numpy_names().divided(self, divisor)  # type: ignore[no-any-return]
+        if divisor == 0:
+            raise RangeError("Division by 0.", remedy="Give another divisor.")
         scale = self.scale if self.scale.bits else Scale(DEFAULT_BITS, self.scale.digits)
         ratio = Fraction(self.scale.steps_to(scale)) / Fraction(divisor)
         reach = max(1, self.bound).bit_length() + max(0, math.floor(math.log2(abs(ratio))) + 1)
@@ -248,6 +253,9 @@ class SecretTensor:
         bound = _checked(self.bound * abs(factor), "A quotient")
         wide = self.linear(lambda x: x * factor, bound=bound, scale=Scale(scale.bits + shift, scale.digits))
         return wide.truncate(shift)
+
+    def __rtruediv__(self, dividend: Public) -> SecretTensor:
+        return _numpy_names().divided(self.lift(dividend), self)  # type: ignore[no-any-return]
 
     def dot(self, other: SecretTensor) -> SecretTensor:
         """Sum of products over the last axis: the cost of one product an output element."""

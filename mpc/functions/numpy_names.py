@@ -14,6 +14,7 @@ import numpy as np
 
 from mpc.errors import NotSupported
 from mpc.functions import order, shape, sort
+from mpc.functions.divide import divide, reciprocal
 from mpc.tensor import SecretTensor, concat, stack, where
 
 
@@ -29,10 +30,11 @@ def _compared(
     return lambda x, y: fn(x, y) if isinstance(x, SecretTensor) else mirrored(y, x)
 
 
-def _divided(x: Any, y: Any) -> Any:
+def divided(x: Any, y: Any) -> Any:
+    """x / y where one of them is secret."""
     if not isinstance(x, SecretTensor):
-        raise _not_supported("divide of a public by a secret")
-    return x / y
+        return divide(y.lift(x), y)
+    return divide(x, y) if isinstance(y, SecretTensor) else x / y
 
 
 def _product(x: Any, y: Any) -> Any:
@@ -44,7 +46,7 @@ UFUNCS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         np.add: _swapped(operator.add),
         np.subtract: lambda x, y: x - y if isinstance(x, SecretTensor) else -(y - x),
         np.multiply: _swapped(operator.mul),
-        np.true_divide: _divided,
+        np.true_divide: divided,
         np.matmul: _product,
         np.negative: operator.neg,
         np.less: _compared(operator.lt, operator.gt),
@@ -55,6 +57,7 @@ UFUNCS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         np.not_equal: _swapped(operator.ne),
         np.absolute: order.absolute,
         np.sign: order.sign,
+        np.reciprocal: reciprocal,
         np.maximum: _swapped(order.maximum),
         np.minimum: _swapped(order.minimum),
     }
