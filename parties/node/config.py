@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mpc.channel import ROUND_TIMEOUT_S
 from mpc.errors import ConfigError
+from parties.identity.toml import read_toml
 from parties.law.policy import DEFAULT_MINIMUM_COUNT, Policy
 
 
@@ -17,7 +17,12 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class PolicyConfig(_Model):
+class _Strict(_Model):
+    # A policy is what its file says: `minimum_count = true` is not taken for 1, nor "yes" for true.
+    model_config = ConfigDict(strict=True)
+
+
+class PolicyConfig(_Strict):
     minimum_count: int = Field(default=DEFAULT_MINIMUM_COUNT, ge=1, le=10**6)
     allow_extremes: bool = False
 
@@ -25,7 +30,7 @@ class PolicyConfig(_Model):
         return Policy(self.minimum_count, self.allow_extremes)
 
 
-class ComputeConfig(_Model):
+class ComputeConfig(_Strict):
     threads: int = Field(default=1, ge=1, le=1024)
     round_timeout_s: float = Field(default=ROUND_TIMEOUT_S, gt=0, le=3600)
 
@@ -41,7 +46,7 @@ class NodeConfig(_Party):
 
     state: Path
     listen: str = ""
-    database: str = ""
+    database: str = Field(default="", repr=False)  # may hold a password
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     policy: PolicyConfig = PolicyConfig()
     compute: ComputeConfig = ComputeConfig()
@@ -56,14 +61,7 @@ Settings = TypeVar("Settings", bound=_Party)
 
 def load(path: Path, kind: type[Settings]) -> Settings:
     """Read a settings file. `ConfigError` names file and key."""
-    try:
-        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(
-            f"The settings file {path} cannot be read.", remedy="Give the right file with --config."
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}.", remedy="Correct that line.") from None
+    content = read_toml(path, what="settings file")
     try:
         made = kind.model_validate(content)
     except ValidationError as error:
@@ -71,7 +69,7 @@ def load(path: Path, kind: type[Settings]) -> Settings:
         where = ".".join(map(str, fault["loc"]))
         raise ConfigError(
             f"{path}: the key {where!r} is not right: {fault['msg'].lower()}.",
-            remedy="Compare with a node.toml that `triune init` writes.",
+            remedy="Compare with a file that `triune init` writes.",
         ) from None
     folder = path.resolve().parent
     paths = {key: folder / value for key, value in made.model_dump().items() if isinstance(value, Path)}

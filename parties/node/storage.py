@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from sqlalchemy import Float, LargeBinary, String, Text, delete, select
+from sqlalchemy import URL, Float, LargeBinary, String, Text, delete, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
 
 from parties.node.database import open_database
@@ -43,7 +43,7 @@ class _ResultRow(Base):
 class Storage:
     """One party's jobs. Results lie here sealed to their recipient; shares and keys never do."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | URL) -> None:
         self._engine = open_database(url)
         self._session = sessionmaker(self._engine)
 

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import stat
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from alembic import op
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import Table, create_engine, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError
 
 from mpc.errors import ConfigError
-from parties.node.database import open_database, sqlite_url
+from parties.node.database import BUSY_TIMEOUT_S, open_database, sqlite_url
 from parties.node.jobs import Fault, Job, JobCost, State
 from parties.node.storage import Base, Storage
 
@@ -47,7 +53,7 @@ def released(made: Job) -> Job:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
-        yield sqlite_url(tmp_path / "state" / "jobs.sqlite")
+        yield sqlite_url(tmp_path / "state" / "jobs.sqlite").render_as_string()
         return
     address = request.getfixturevalue("postgres")
     yield address
@@ -147,28 +153,135 @@ def test_a_database_of_a_newer_version_is_left_alone(url: str) -> None:
     assert "hunter2" not in str(refusal.value)
 
 
+def tables(url: str) -> set[str]:
+    engine = create_engine(url)
+    found = set(inspect(engine).get_table_names())
+    engine.dispose()
+    return found
+
+
+def test_a_migration_that_was_cut_off_has_not_happened(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = op.create_table
+
+    def power_cut(name: str, *columns: object) -> Table:
+        if name == "results":
+            raise KeyboardInterrupt
+        return create(name, *columns)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(op, "create_table", power_cut)
+        with pytest.raises(KeyboardInterrupt):
+            open_database(url)
+    assert tables(url) == set()
+    Storage(url).close()
+    assert tables(url) == {"alembic_version", "jobs", "results"}
+
+
+def test_several_processes_open_a_new_database_at_once(url: str) -> None:
+    program = "import sys; from parties.node.storage import Storage; Storage(sys.argv[1]).close()"
+    command = [sys.executable, "-W", "error", "-c", program, url]
+    opening = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    assert [process.communicate(timeout=60)[1] for process in opening] == [""] * 4
+
+
+def test_tables_that_triune_did_not_make_are_left_alone(url: str) -> None:
+    if url.startswith("sqlite"):
+        Path(make_url(url).database or "").parent.mkdir()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE jobs (salary INTEGER)"))
+    engine.dispose()
+    with pytest.raises(ConfigError, match="without a version") as refusal:
+        open_database(url)
+    assert refusal.value.remedy
+    assert tables(url) == {"jobs"}
+
+
+def test_a_nonce_has_one_job_and_no_error_tells_its_plan(storage: Storage) -> None:
+    storage.put(job(1))
+    other = dataclasses.replace(job(2), nonce=job(1).nonce)
+    with pytest.raises(IntegrityError) as refusal:
+        storage.put_result(other, b"sealed")
+    assert '{"number":2}' not in str(refusal.value)
+    assert storage.result(other.plan_hash) is None
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [
         ("postgresql+psycopg://triune:hunter2@127.0.0.1:9/none", "cannot be opened"),
-        ("sybase://triune:hunter2@127.0.0.1/none", "cannot be opened"),
+        ("postgresql://triune:hunter2@127.0.0.1:9/none", "cannot be opened"),
+        ("postgresql+psycopg://triune@127.0.0.1:9/none?password=hunter2", "cannot be opened"),
+        ("postgresql+psycopg://triune@127.0.0.1:9/none?hunter2=yes", "cannot be opened"),
+        ("postgresql+psycopg://triune:p@hunter2@127.0.0.1:9/none", "@ in a wrong place"),
+        ("postgresql+psycopg://triune:p@hunter2/x@127.0.0.1:9/none", "@ in a wrong place"),
+        ("postgresql+psycopg://a/b:hunter2@127.0.0.1:9/none", "@ in a wrong place"),
+        ("postgresql+psycopg://triune:p@a:hunter2@127.0.0.1/none", "no database URL"),
+        ("postgresql+psycopg://127.0.0.1:hunter2/none", "no database URL"),
+        ("postgresql+asyncpg://triune:hunter2@127.0.0.1/none", "only sqlite and postgresql"),
+        ("mysql://triune:hunter2@127.0.0.1/none", "only sqlite and postgresql"),
+        ("sybase://triune:hunter2@127.0.0.1/none", "only sqlite and postgresql"),
         ("hunter2", "no database URL"),
-        ("sqlite:////nowhere/at/all/jobs.sqlite", "cannot be opened"),
+        ("", "no database URL"),
+        ("sqlite://", "absolute path"),
+        ("sqlite:///:memory:", "absolute path"),
+        ("sqlite:///jobs.sqlite", "absolute path"),
+        ("sqlite:////tmp/jobs.sqlite?mode=ro", "no options"),
+        ("sqlite:////proc/nowhere/jobs.sqlite", "cannot be opened"),
+        ("sqlite:////", "cannot be opened"),
     ],
 )
 def test_a_database_that_cannot_be_used_is_refused_without_its_password(url: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words) as refusal:
         open_database(url)
     assert refusal.value.remedy
+    assert "hunter2" not in "".join(traceback.format_exception(refusal.value))
+
+
+def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ConfigError, match=r"triune\[postgres\]") as refusal:
+        open_database("postgresql+psycopg://triune:hunter2@127.0.0.1/none")
     assert "hunter2" not in str(refusal.value)
-    assert refusal.value.__suppress_context__
 
 
-def test_a_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+def test_a_file_is_for_its_owner_alone(tmp_path: Path, umask: int) -> None:
     file = tmp_path / "state" / "jobs.sqlite"
-    storage = Storage(sqlite_url(file))
-    storage.put(job(1))
-    modes: Callable[[Any], str] = lambda path: oct(stat.S_IMODE(path.stat().st_mode))  # noqa: E731
-    assert {modes(path) for path in file.parent.iterdir()} == {"0o600"}
-    assert modes(file.parent) == "0o700"
+    before = os.umask(umask)
+    try:
+        storage = Storage(f"sqlite:///{file}")
+        storage.put(job(1))
+    finally:
+        os.umask(before)
+    assert len(list(file.parent.iterdir())) == 3  # with the write-ahead log and its index
+    assert {mode(path) for path in file.parent.iterdir()} == {0o600}
+    assert mode(file.parent) == 0o700
     storage.close()
+
+
+def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.sqlite"
+    file.touch(mode=0o644)
+    Storage(sqlite_url(file)).close()
+    assert mode(file) == 0o600
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("name", ["a b", "a?b=c", "a#b", "100%", "a%20b", "é@ü:1"])
+def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name / "jobs.sqlite"
+    Storage(sqlite_url(file)).close()
+    assert file.stat().st_size > 0
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_sqlite_is_written_ahead_and_a_writer_waits(tmp_path: Path) -> None:
+    engine = open_database(sqlite_url(tmp_path / "jobs.sqlite"))
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == BUSY_TIMEOUT_S * 1000
+    engine.dispose()

@@ -1,1 +1,1 @@
-"""Schema of a node's database, one file a revision. `Storage` brings a database up to date when it opens."""
+"""Schema of a node's database, one file a revision. `open_database` brings one up to date when it opens."""

@@ -1,9 +1,12 @@
-"""Alembic runs this; the open connection comes from `Storage`."""
+"""Alembic runs this; the open connection, already in a transaction, comes from `open_database`."""
 
 from __future__ import annotations
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"], render_as_batch=True)
+# Alembic takes SQLite's DDL for untransactional, which it is not after an explicit BEGIN.
+context.configure(
+    connection=context.config.attributes["connection"], render_as_batch=True, transactional_ddl=True
+)
 with context.begin_transaction():
     context.run_migrations()
