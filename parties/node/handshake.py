@@ -135,6 +135,10 @@ def make_accept(
 
 
 def check_accept(accept: Accept, sender: str, consortium: Consortium) -> None:
+    """`ProtocolAbort` or `IdentityError` unless this is `sender`'s well-formed, signed accept."""
+    sizes = (len(accept.plan_hash), len(accept.session))
+    if sizes != (HASH_BYTES, HASH_BYTES) or accept.minimum_count < 1:
+        raise ProtocolAbort(f"{sender} sent an accept that is not well-formed.", culprit=sender)
     _check_signature(accept, sender, ACCEPT, consortium)
 
 

@@ -7,18 +7,25 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mpc.errors import TriuneError
-from mpc.randomness import Address
+from mpc.errors import IdentityError, ProtocolAbort, TriuneError
+from mpc.randomness import PAIR_KEY_BYTES, Address, PairKeys
 from parties.identity.consortium import Consortium, Member
 from parties.identity.keys import Identity
 from parties.node import handshake
-from parties.node.handshake import Ticket
+from parties.node.handshake import ACCEPT, OFFER, VERDICT, Ticket
+from parties.wire.common_pb2 import Offer
 
 PLAN, NONCE = hashlib.sha256(b"plan").digest(), "0a" * 16
 SESSION = hashlib.sha256(b"session").digest()
 NAMES = ("ada", "bert", "cleo", "dora")
 IDENTITIES = {name: Identity.generate(name) for name in NAMES}
+P = 2**255 - 19
 HERE = Address("zero", (), 0, 1)
 
 
@@ -76,6 +83,13 @@ def test_a_pair_has_a_key_that_the_third_party_has_not() -> None:
     assert fresh.words(1, HERE, 8).tolist() != streams[0, 1]
 
 
+def copy(message: Any) -> Any:
+    return type(message).FromString(message.SerializeToString())
+
+
+OFFERED = tickets()[0].offer
+ACCEPTED = handshake.make_accept(IDENTITIES["dora"], PLAN, SESSION, 5, allow_extremes=False)
+RELEASED = handshake.make_verdict(IDENTITIES["bert"], PLAN, SESSION)
 Change = Callable[[Any], None]
 
 
@@ -112,13 +126,172 @@ def test_an_altered_offer_is_refused(change: Change) -> None:
     assert refusal.value.culprit == "ada"
 
 
-def test_a_key_that_makes_no_secret_is_refused() -> None:
+def signed(message: Any, context: str) -> Any:
+    """As a dishonest party would send it: whatever is in it, it signed."""
+    fields = [getattr(message, f.name) for f in message.DESCRIPTOR.fields if f.name != "signature"]
+    parts = [value if isinstance(value, bytes) else str(value).encode() for value in fields]
+    framed = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+    message.signature = IDENTITIES[message.party].sign(context, framed)
+    return message
+
+
+def test_a_signature_is_over_every_other_field_after_its_length() -> None:
+    offer = tickets()[0].offer
+    assert signed(copy(offer), OFFER).signature == offer.signature
+    accept = handshake.make_accept(IDENTITIES["dora"], PLAN, SESSION, 5, allow_extremes=True)
+    assert signed(copy(accept), ACCEPT).signature == accept.signature
+    verdict = handshake.make_verdict(IDENTITIES["bert"], PLAN, SESSION)
+    assert signed(copy(verdict), VERDICT).signature == verdict.signature
+
+
+sizes = st.integers(0, 80).filter(lambda size: size != 32)
+
+
+@given(st.sampled_from(["plan_hash", "nonce", "ephemeral_key"]), sizes)
+def test_an_offer_of_wrong_lengths_is_refused_though_signed(field: str, size: int) -> None:
+    offer = copy(OFFERED)
+    setattr(offer, field, bytes(size))
+    with pytest.raises(ProtocolAbort, match="not well-formed") as refusal:
+        handshake.check_offer(signed(offer, OFFER), "ada", CONSORTIUM)
+    assert refusal.value.culprit == "ada"
+
+
+@given(st.sampled_from(["plan_hash", "session"]), sizes)
+def test_an_accept_of_wrong_lengths_is_refused_though_signed(field: str, size: int) -> None:
+    accept = copy(ACCEPTED)
+    setattr(accept, field, bytes(size))
+    with pytest.raises(ProtocolAbort, match="not well-formed") as refusal:
+        handshake.check_accept(signed(accept, ACCEPT), "dora", CONSORTIUM)
+    assert refusal.value.culprit == "dora"
+
+
+@pytest.mark.parametrize(("field", "value"), [("attempt", 0), ("minimum_count", 0)])
+def test_an_offer_counts_from_one(field: str, value: int) -> None:
+    offer = copy(OFFERED)
+    setattr(offer, field, value)
+    with pytest.raises(ProtocolAbort, match="not well-formed"):
+        handshake.check_offer(signed(offer, OFFER), "ada", CONSORTIUM)
+
+
+def test_an_accept_without_a_minimum_count_is_refused() -> None:
+    accept = copy(ACCEPTED)
+    accept.minimum_count = 0
+    with pytest.raises(ProtocolAbort, match="not well-formed"):
+        handshake.check_accept(signed(accept, ACCEPT), "dora", CONSORTIUM)
+
+
+@given(st.data())
+def test_one_flipped_bit_is_noticed(data: st.DataObject) -> None:
+    message, context = data.draw(st.sampled_from([(OFFERED, OFFER), (ACCEPTED, ACCEPT), (RELEASED, VERDICT)]))
+    changed, sender = copy(message), message.party
+    field = data.draw(st.sampled_from([f.name for f in message.DESCRIPTOR.fields]))
+    setattr(changed, field, flip(data, getattr(message, field)))
+    with pytest.raises(TriuneError) as refusal:
+        check(changed, context, sender)
+    assert refusal.value.culprit == sender
+
+
+def flip(data: st.DataObject, value: Any) -> Any:
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value ^ 1 << data.draw(st.integers(0, 31))
+    raw = bytearray(value if isinstance(value, bytes) else value.encode())
+    # of a text, bits that leave it ASCII
+    bit = data.draw(st.integers(0, 7 if isinstance(value, bytes) else 6))
+    raw[data.draw(st.integers(0, len(raw) - 1))] ^= 1 << bit
+    return bytes(raw) if isinstance(value, bytes) else raw.decode()
+
+
+def check(message: Any, context: str, sender: str) -> None:
+    if context == OFFER:
+        handshake.check_offer(message, sender, CONSORTIUM)
+    elif context == ACCEPT:
+        handshake.check_accept(message, sender, CONSORTIUM)
+    else:
+        handshake.check_verdicts({sender: message}, PLAN, SESSION, CONSORTIUM)
+
+
+def test_a_signature_serves_one_kind_of_message() -> None:
+    """The fields of an offer signed in another context are no offer."""
+    for context in (ACCEPT, VERDICT):
+        with pytest.raises(IdentityError) as refusal:
+            handshake.check_offer(signed(copy(OFFERED), context), "ada", CONSORTIUM)
+        assert refusal.value.culprit == "ada"
+
+
+def test_who_is_no_member_is_refused_by_name() -> None:
+    offer = copy(OFFERED)
+    offer.party = "mallory"
+    with pytest.raises(IdentityError) as refusal:
+        handshake.check_offer(offer, "mallory", CONSORTIUM)
+    assert refusal.value.culprit == "mallory"
+
+
+#: Every point of Curve25519 and its twist whose order divides 8, and the encodings above p = 2^255 - 19.
+LOW_ORDER = [
+    *(number.to_bytes(32, "little") for number in (0, 1, P - 1, P, P + 1)),
+    bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
+    bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"),
+]
+
+
+@pytest.mark.parametrize("high_bit", [0, 0x80])
+@pytest.mark.parametrize("point", LOW_ORDER, ids=lambda point: point.hex()[:8])
+def test_a_key_that_makes_no_secret_is_refused(point: bytes, high_bit: int) -> None:
     made = tickets()
     offers = [ticket.offer for ticket in made]
-    offers[1].ephemeral_key = bytes(32)  # a point of low order: the common secret would be zero
-    with pytest.raises(TriuneError) as refusal:
+    offers[1].ephemeral_key = point[:31] + bytes([point[31] | high_bit])
+    handshake.check_offer(signed(offers[1], OFFER), "bert", CONSORTIUM)
+    with pytest.raises(ProtocolAbort, match="no common secret") as refusal:
         handshake.pair_keys(made[0], offers, 0, CONSORTIUM)
     assert refusal.value.culprit == "bert"
+    assert refusal.value.remedy
+
+
+def test_a_pair_key_is_what_the_module_says() -> None:
+    """The same key, derived a second time from the description alone."""
+    made = tickets()
+    offers = [ticket.offer for ticket in made]
+    theirs = X25519PublicKey.from_public_bytes(offers[2].ephemeral_key)
+    bound = b"".join(
+        b"\0\4" + o.party.encode() + IDENTITIES[o.party].public().signing_key + o.ephemeral_key
+        for o in (offers[1], offers[2])
+    )
+    session = handshake.session_of(offers)
+    kdf = HKDF(hashes.SHA256(), PAIR_KEY_BYTES, salt=session, info=b"triune/pair/v1" + bound)
+    want = PairKeys({2: kdf.derive(made[1].ephemeral.exchange(theirs))})
+    got = handshake.pair_keys(made[1], offers, 1, CONSORTIUM)
+    assert got.words(2, HERE, 8).tolist() == want.words(2, HERE, 8).tolist()
+
+
+def test_a_pair_key_depends_on_everything_that_was_offered() -> None:
+    made = tickets()
+    offers = [ticket.offer for ticket in made]
+    stream = handshake.pair_keys(made[0], offers, 0, CONSORTIUM).words(1, HERE, 8).tolist()
+    for place, field in ((2, "nonce"), (1, "nonce"), (1, "ephemeral_key")):
+        changed = [copy(offer) for offer in offers]
+        setattr(changed[place], field, bytes(range(32)))
+        other = handshake.pair_keys(made[0], changed, 0, CONSORTIUM).words(1, HERE, 8).tolist()
+        assert other != stream
+
+
+three_nonces = st.lists(st.binary(min_size=32, max_size=32), min_size=3, max_size=3, unique=True)
+
+
+@given(three_nonces, st.permutations(range(3)), st.integers(0, 2), st.integers(0, 255))
+def test_a_session_depends_on_every_nonce_and_their_order(
+    nonces: list[bytes], order: list[int], place: int, bit: int
+) -> None:
+    def session(chosen: list[bytes]) -> bytes:
+        return handshake.session_of([Offer(plan_hash=PLAN, attempt=1, nonce=nonce) for nonce in chosen])
+
+    here = session(nonces)
+    assert (session([nonces[i] for i in order]) == here) == (order == [0, 1, 2])
+    flipped = (int.from_bytes(nonces[place], "big") ^ 1 << bit).to_bytes(32, "big")
+    assert session([*nonces[:place], flipped, *nonces[place + 1 :]]) != here
+    again = [Offer(plan_hash=PLAN, attempt=2, nonce=nonce) for nonce in nonces]
+    assert handshake.session_of(again) != here
 
 
 @pytest.mark.parametrize(
