@@ -126,12 +126,12 @@ def test_an_altered_offer_is_refused(change: Change) -> None:
     assert refusal.value.culprit == "ada"
 
 
-def signed(message: Any, context: str) -> Any:
+def signed(message: Any, context: str, by: str = "") -> Any:
     """As a dishonest party would send it: whatever is in it, it signed."""
     fields = [getattr(message, f.name) for f in message.DESCRIPTOR.fields if f.name != "signature"]
     parts = [value if isinstance(value, bytes) else str(value).encode() for value in fields]
     framed = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
-    message.signature = IDENTITIES[message.party].sign(context, framed)
+    message.signature = IDENTITIES[by or message.party].sign(context, framed)
     return message
 
 
@@ -218,6 +218,14 @@ def test_a_signature_serves_one_kind_of_message() -> None:
         with pytest.raises(IdentityError) as refusal:
             handshake.check_offer(signed(copy(OFFERED), context), "ada", CONSORTIUM)
         assert refusal.value.culprit == "ada"
+
+
+def test_nobody_speaks_for_another() -> None:
+    for message, context in ((OFFERED, OFFER), (ACCEPTED, ACCEPT), (RELEASED, VERDICT)):
+        forged = signed(copy(message), context, by="cleo")  # a true signature, under another's name
+        with pytest.raises(IdentityError, match="in the name of another") as refusal:
+            check(forged, context, "cleo")
+        assert refusal.value.culprit == "cleo"
 
 
 def test_who_is_no_member_is_refused_by_name() -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from alembic import context
 
-# Alembic takes SQLite's DDL for untransactional, which it is not after an explicit BEGIN.
-context.configure(
-    connection=context.config.attributes["connection"], render_as_batch=True, transactional_ddl=True
-)
+context.configure(connection=context.config.attributes["connection"], render_as_batch=True)
 with context.begin_transaction():
     context.run_migrations()
