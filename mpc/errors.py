@@ -24,6 +24,7 @@
     ├── DataError               a data file against its schema; row and column, never the value
     ├── CatalogueError          unknown data set, differing schemas
     ├── JobError                no such job, or not in a state that allows it
+    ├── StorageError            a party's database does not answer
     └── RemoteError             an error that a peer reported and this version does not know
 
 Messages and remedies are public: they never contain a secret, a key or a data value.
@@ -143,6 +144,10 @@ class CatalogueError(TriuneError):
 
 class JobError(TriuneError):
     code = "JOB"
+
+
+class StorageError(TriuneError):
+    code = "STORAGE"
 
 
 class RemoteError(TriuneError):

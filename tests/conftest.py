@@ -17,7 +17,7 @@ from parties.demo.processes import free_ports
 from parties.identity import sandbox
 from parties.management.datasets import DataSets
 from parties.node.app import Node
-from parties.node.config import NodeConfig, load
+from parties.node.config import load
 
 # No deadline: machines are shared, and a slow example is not a wrong one. Failures print how to replay them.
 settings.register_profile(
@@ -55,7 +55,7 @@ class Hospitals:
 
 def _node(folder: Path, part: pd.DataFrame) -> Node:
     part.to_csv(folder / "part.csv", index=False)
-    chosen = load(folder / "node.toml", NodeConfig)
+    chosen = load(folder / "node.toml")
     DataSets(chosen.state, chosen.name).add(SCHEMA_FILE, folder / "part.csv")
     return Node(chosen)
 

@@ -139,7 +139,7 @@ def _show(registration: Registration, verb: str) -> None:
 
 def _sets(config: Path) -> DataSets:
     from parties.management.datasets import DataSets
-    from parties.node.config import NodeConfig, load
+    from parties.node.config import load
 
-    settings = load(config, NodeConfig)
+    settings = load(config)
     return DataSets(settings.state, settings.name)

@@ -53,10 +53,10 @@ def jobs(
       triune node jobs --config lindenhof/node.toml --count 100
     """
     from parties.node.app import open_storage
-    from parties.node.config import NodeConfig, load
+    from parties.node.config import load
     from parties.query.plan import parse_plan
 
-    storage = open_storage(load(config, NodeConfig))
+    storage = open_storage(load(config))
     try:
         found = storage.jobs(limit=count)
     finally:

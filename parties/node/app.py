@@ -38,7 +38,7 @@ DATABASE_FILE = "jobs.sqlite"
 
 def open_storage(settings: NodeConfig) -> Storage:
     """The jobs of a compute party."""
-    return Storage(settings.database or sqlite_url(settings.state / DATABASE_FILE))
+    return Storage(settings.database or sqlite_url(settings.state / DATABASE_FILE), settings.name)
 
 
 class Node:
@@ -121,7 +121,7 @@ class Node:
 
 def run_node(config_path: Path) -> None:
     """Run until SIGTERM or Ctrl-C. Prints one line when the node is up."""
-    settings = config.load(config_path, NodeConfig)
+    settings = config.load(config_path)
     telemetry.configure(settings.state, settings.log_level)
     node = Node(settings)
     stop = threading.Event()

@@ -21,6 +21,7 @@ from mpc.errors import (
     PlanRefused,
     PlanReplayed,
     SessionCancelled,
+    StorageError,
     TriuneError,
 )
 from parties.identity.consortium import Consortium
@@ -104,8 +105,8 @@ class ComputeParty:
             schema = next(r.catalogue for r in self.desk.registrations() if r.dataset == plan.dataset)
             room = self._room(signed.hash)
             work = Work(plan, signed, compile_plan(plan, schema), room)
-            self._work[signed.hash] = work
             job = self._new_job(plan, signed)
+            self._work[signed.hash] = work
         if relay:
             frame = wire.SignedPlan(plan=signed.plan, signature=signed.signature)
             self.mesh.tell(MeshFrame(plan=frame))
@@ -119,7 +120,16 @@ class ComputeParty:
         job = self.storage.get(plan_hash)
         if job is None or job.analyst != analyst:
             raise JobError(f"{self.identity.name} knows no such job of yours.", remedy="See `triune jobs`.")
-        return job
+        return self.settled(job)
+
+    def settled(self, job: Job) -> Job:
+        """The job; one that nobody works on has ended, though its end could not be written down."""
+        with self._lock:
+            running = job.plan_hash in self._work
+        if job.is_final or running:
+            return job
+        self._finish(job.plan_hash, self._cut_off())
+        return self.storage.get(job.plan_hash) or job
 
     def cancel(self, plan_hash: bytes, analyst: str) -> Job:
         job = self.job(plan_hash, analyst)
@@ -131,14 +141,14 @@ class ComputeParty:
 
     def recover(self) -> None:
         """Jobs that a restart cut off end as failed: their keys and shares are gone."""
-        error = PeerVanished(
-            f"{self.identity.name} was restarted in the middle of the job.",
-            remedy="Submit the query again.",
-            culprit=self.identity.name,
-        )
         for job in self.storage.jobs():
-            if not job.is_final:
-                self._finish(job.plan_hash, error)
+            self.settled(job)
+
+    def _cut_off(self) -> PeerVanished:
+        name = self.identity.name
+        return PeerVanished(
+            f"{name} was cut off in the middle of the job.", remedy="Submit the query again.", culprit=name
+        )
 
     # --- what arrives ---------------------------------------------------------------------------
 
@@ -246,7 +256,10 @@ class ComputeParty:
     def _fail(self, work: Work, error: TriuneError) -> None:
         if not work.ended:
             self._tell_abort(work, error)
-        self._finish(work.signed.hash, error)
+        try:
+            self._finish(work.signed.hash, error)
+        except StorageError:
+            _log.warning("the end of a job is not written down", job=work.signed.hash.hex()[:12])
 
     def _execute(self, work: Work, job: Job, started: float) -> None:
         attempt = Attempt(self._seat, work)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -35,15 +35,12 @@ class ComputeConfig(_Strict):
     round_timeout_s: float = Field(default=ROUND_TIMEOUT_S, gt=0, le=3600)
 
 
-class _Party(_Model):
+class NodeConfig(_Model):
+    """A node's settings. `listen` is for compute parties alone; an empty `database` is SQLite in `state`."""
+
     name: str
     consortium: Path
     keys: Path
-
-
-class NodeConfig(_Party):
-    """A node's settings. `listen` is for compute parties alone; an empty `database` is SQLite in `state`."""
-
     state: Path
     listen: str = ""
     database: str = Field(default="", repr=False)  # may hold a password
@@ -52,18 +49,11 @@ class NodeConfig(_Party):
     compute: ComputeConfig = ComputeConfig()
 
 
-class AnalystConfig(_Party):
-    """An analyst's settings."""
-
-
-Settings = TypeVar("Settings", bound=_Party)
-
-
-def load(path: Path, kind: type[Settings]) -> Settings:
-    """Read a settings file. `ConfigError` names file and key."""
+def load(path: Path) -> NodeConfig:
+    """Read a node's settings. `ConfigError` names file and key."""
     content = read_toml(path, what="settings file")
     try:
-        made = kind.model_validate(content)
+        made = NodeConfig.model_validate(content)
     except ValidationError as error:
         fault = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, fault["loc"]))

@@ -200,9 +200,10 @@ class AnalystGate(AnalystGateServicer):
 
     def _listed(self, request: rpc.ListRequest, analyst: str) -> list[Job]:
         if not request.plan_hash:
-            return self._party.storage.jobs(analyst, before=request.before or None, limit=PAGE_JOBS)
+            jobs = self._party.storage.jobs(analyst, before=request.before or None, limit=PAGE_JOBS)
+            return [self._party.settled(job) for job in jobs]
         job = self._party.storage.get(request.plan_hash)
-        return [job] if job is not None and job.analyst == analyst else []
+        return [self._party.settled(job)] if job is not None and job.analyst == analyst else []
 
     def Watch(self, request: rpc.JobRef, context: grpc.ServicerContext) -> Iterator[rpc.JobStatus]:  # noqa: N802
         with _Translated(context):

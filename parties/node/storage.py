@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 
+import structlog
 from sqlalchemy import URL, Float, LargeBinary, String, Text, delete, select
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
+from mpc.errors import StorageError
 from parties.node.database import open_database
 from parties.node.jobs import Fault, Job, JobCost, State
+
+_log = structlog.get_logger("triune.storage")
 
 
 class Base(DeclarativeBase):
@@ -43,25 +50,40 @@ class _ResultRow(Base):
 class Storage:
     """One party's jobs. Results lie here sealed to their recipient; shares and keys never do."""
 
-    def __init__(self, url: str | URL) -> None:
+    def __init__(self, url: str | URL, owner: str = "this party") -> None:
+        self._owner = owner
         self._engine = open_database(url)
         self._session = sessionmaker(self._engine)
+
+    @contextmanager
+    def _opened(self) -> Iterator[Session]:
+        """A transaction; `StorageError` if the database fails."""
+        try:
+            with self._session.begin() as session:
+                yield session
+        except SQLAlchemyError as error:
+            _log.error("database failed", kind=type(error).__name__, exc_info=error)
+            raise StorageError(
+                f"The database of {self._owner} failed ({type(error).__name__}).",
+                remedy="Its operator finds the reason in the node's log. Submit the query again afterwards.",
+                culprit=self._owner,
+            ) from None
 
     def close(self) -> None:
         self._engine.dispose()
 
     def put(self, job: Job) -> None:
         """Insert or update."""
-        with self._session.begin() as session:
+        with self._opened() as session:
             session.merge(_to_row(job))
 
     def get(self, plan_hash: bytes) -> Job | None:
-        with self._session() as session:
+        with self._opened() as session:
             row = session.get(_JobRow, plan_hash)
             return None if row is None else _to_job(row)
 
     def by_nonce(self, nonce: str) -> Job | None:
-        with self._session() as session:
+        with self._opened() as session:
             row = session.scalar(select(_JobRow).where(_JobRow.nonce == nonce))
             return None if row is None else _to_job(row)
 
@@ -74,22 +96,22 @@ class Storage:
             query = query.where(_JobRow.analyst == analyst)
         if before is not None:
             query = query.where(_JobRow.created < before)
-        with self._session() as session:
+        with self._opened() as session:
             return [_to_job(row) for row in session.scalars(query)]
 
     def put_result(self, job: Job, sealed: bytes) -> None:
         """A released job and its sealed share in one transaction."""
-        with self._session.begin() as session:
+        with self._opened() as session:
             session.merge(_to_row(job))
             session.merge(_ResultRow(plan_hash=job.plan_hash, sealed=sealed))
 
     def result(self, plan_hash: bytes) -> bytes | None:
-        with self._session() as session:
+        with self._opened() as session:
             row = session.get(_ResultRow, plan_hash)
             return None if row is None else row.sealed
 
     def forget_result(self, plan_hash: bytes) -> None:
-        with self._session.begin() as session:
+        with self._opened() as session:
             session.execute(delete(_ResultRow).where(_ResultRow.plan_hash == plan_hash))
 
 

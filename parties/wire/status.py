@@ -28,6 +28,7 @@ from mpc.errors import (
     ProtocolAbort,
     RangeError,
     RemoteError,
+    StorageError,
     TriuneError,
 )
 from parties.wire.common_pb2 import Status
@@ -43,6 +44,7 @@ _GRPC_CODES: Mapping[type[TriuneError], grpc.StatusCode] = MappingProxyType(
         ConfigError: grpc.StatusCode.FAILED_PRECONDITION,
         CatalogueError: grpc.StatusCode.NOT_FOUND,
         JobError: grpc.StatusCode.NOT_FOUND,
+        StorageError: grpc.StatusCode.INTERNAL,
         DataError: grpc.StatusCode.INVALID_ARGUMENT,
         RangeError: grpc.StatusCode.OUT_OF_RANGE,
         ProtocolAbort: grpc.StatusCode.ABORTED,

@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NoReturn
 
 import grpc
 import pandas as pd
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from mpc.errors import TriuneError
 from mpc.protocols.replicated.shares import reconstruct
@@ -234,19 +236,45 @@ def test_jobs_are_listed_page_by_page(house: House) -> None:
     assert list(house.ask(house.names[1], "List", one).jobs) == [pages[1][0]]
     stranger = House(house.folder, house.nodes, house.frame, analyst="otto")
     assert list(stranger.ask(house.names[1], "List", one).jobs) == []
+    assert {job.error.code for job in pages[0]} == {"PEER_VANISHED"}  # nobody works on them
 
 
 def test_one_analyst_cannot_take_all_threads(house: House) -> None:
-    plan_hash = bytes(31) + b"\1"
-    storage = house.nodes[house.names[2]].storage
-    storage.put(Job(plan_hash, "ff" * 16, "eve", b"{}", bytes(64), 1.0, 1.0))  # it never ends
+    signed = sign_plan(house.plan("count"), house.identity)
+    house.submit(signed, house.names[2])  # the others do not have it: it waits for them
+    plan_hash = signed.hash
     with tls.channel(house.identity, house.consortium, house.names[2]) as channel:
         stub = AnalystGateStub(channel)
         streams = [stub.Watch(rpc.JobRef(plan_hash=plan_hash), metadata=version.METADATA) for _ in range(16)]
-        assert all(next(stream).state == rpc.SUBMITTED for stream in streams)
+        assert all(next(stream).state < rpc.RELEASED for stream in streams)
         with pytest.raises(grpc.RpcError) as refusal:
             next(stub.Watch(rpc.JobRef(plan_hash=plan_hash), metadata=version.METADATA))
         assert "eve watches 16 jobs" in str(status.from_rpc_error(refusal.value, house.names[2]))
         assert len(house.registrations()) == 4
         for stream in streams:
             stream.cancel()
+
+
+def test_a_database_that_fails_ends_the_job_by_name_and_heals(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = house.names[0]
+    storage = house.nodes[broken].storage
+    signed = sign_plan(house.plan("count"), house.identity)
+    for name in house.names:
+        house.submit(signed, name)
+    until(lambda: house.jobs_of(signed, broken)[0].state >= rpc.APPROVED)
+
+    def gone(*_: object) -> NoReturn:
+        raise OperationalError("a statement", {}, Exception("the server closed the connection"))
+
+    monkeypatch.setattr(storage, "_session", SimpleNamespace(begin=gone))
+    with pytest.raises(TriuneError, match=f"The database of {broken} failed") as failed:
+        house.jobs_of(signed, broken)
+    assert (failed.value.code, failed.value.culprit) == ("STORAGE", broken)
+    assert "statement" not in str(failed.value)
+    others = [house.wait(signed, name) for name in house.names[1:]]
+    assert {job.state for job in others} <= {rpc.FAILED, rpc.RELEASED}
+    monkeypatch.undo()
+    assert house.wait(signed, broken).state == rpc.FAILED
+    assert [outcome.values["count"] for outcome in house.run(house.plan("count"))] == [len(house.frame)]

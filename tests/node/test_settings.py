@@ -10,7 +10,7 @@ from mpc.errors import ConfigError
 from parties.identity.settings import write_settings
 from parties.law.policy import DEFAULT_MINIMUM_COUNT
 from parties.node.app import open_storage
-from parties.node.config import AnalystConfig, NodeConfig, load
+from parties.node.config import load
 
 NEEDED = {"name": '"ada"', "consortium": '"../consortium.toml"', "keys": '"keys"', "state": '"state"'}
 
@@ -25,7 +25,7 @@ def write(folder: Path, *more: str, without: str = "") -> Path:
 def refusal_of(file: Path) -> str:
     """What the operator reads; it names the file and says what to do."""
     with pytest.raises(ConfigError) as refusal:
-        load(file, NodeConfig)
+        load(file)
     assert str(file) in refusal.value.message
     assert refusal.value.remedy
     return refusal.value.message
@@ -97,7 +97,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     folder.mkdir()
     write(folder, 'listen = "127.0.0.1:7001"', "[compute]\nround_timeout_s = 5")
     monkeypatch.chdir(tmp_path)
-    settings = load(Path("ada/node.toml"), NodeConfig)
+    settings = load(Path("ada/node.toml"))
     assert settings.keys == folder / "keys"
     assert settings.state == folder / "state"
     assert settings.consortium.resolve() == tmp_path / "consortium.toml"
@@ -111,30 +111,20 @@ def test_the_files_that_triune_writes_are_right(tmp_path: Path, roles: set[str])
     file = write_settings(
         tmp_path, "ada", frozenset(roles), consortium="../consortium.toml", address="127.0.0.1:7001"
     )
-    settings = load(file, NodeConfig)
+    settings = load(file)
     assert settings.name == "ada"
     assert settings.listen == ("127.0.0.1:7001" if "compute" in roles else "")
     assert settings.policy.minimum_count == DEFAULT_MINIMUM_COUNT
 
 
-def test_an_analyst_has_no_node_keys(tmp_path: Path) -> None:
-    file = write_settings(
-        tmp_path, "eve", frozenset({"analyst"}), consortium="../consortium.toml", address=""
-    )
-    assert load(file, AnalystConfig).name == "eve"
-    file.write_text(f"{file.read_text()}\nlisten = '127.0.0.1:7001'")
-    with pytest.raises(ConfigError, match=rf"{file}.*'listen'"):
-        load(file, AnalystConfig)
-
-
 def test_jobs_lie_in_the_state_folder_or_where_the_file_says(tmp_path: Path) -> None:
-    open_storage(load(write(tmp_path), NodeConfig)).close()
+    open_storage(load(write(tmp_path))).close()
     assert (tmp_path / "state" / "jobs.sqlite").stat().st_size > 0
     elsewhere = tmp_path / "elsewhere" / "node.sqlite"
-    open_storage(load(write(tmp_path, f'database = "sqlite:///{elsewhere}"'), NodeConfig)).close()
+    open_storage(load(write(tmp_path, f'database = "sqlite:///{elsewhere}"'))).close()
     assert elsewhere.stat().st_size > 0
 
 
 def test_a_database_password_is_not_printed(tmp_path: Path) -> None:
-    settings = load(write(tmp_path, 'database = "postgresql+psycopg://ada:hunter2@db/ada"'), NodeConfig)
+    settings = load(write(tmp_path, 'database = "postgresql+psycopg://ada:hunter2@db/ada"'))
     assert "hunter2" not in f"{settings!r} {settings}"

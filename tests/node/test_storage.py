@@ -20,9 +20,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Table, create_engine, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import IntegrityError
 
-from mpc.errors import ConfigError
+from mpc.errors import ConfigError, StorageError
 from parties.node import database
 from parties.node.database import BUSY_TIMEOUT_S, open_database, sqlite_url
 from parties.node.jobs import Fault, Job, JobCost, State
@@ -206,12 +205,15 @@ def test_tables_that_triune_did_not_make_are_left_alone(url: str) -> None:
     assert tables(url) == {"jobs"}
 
 
-def test_a_nonce_has_one_job_and_no_error_tells_what_is_in_it(storage: Storage) -> None:
+def test_a_nonce_has_one_job_and_no_error_tells_what_is_in_it(
+    storage: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
     storage.put(job(1))
     other = dataclasses.replace(job(2), nonce=job(1).nonce, fault=Fault("DATA", "canary"))
-    with pytest.raises(IntegrityError) as refusal:
+    with pytest.raises(StorageError, match="IntegrityError") as refusal:
         storage.put_result(other, b"sealed")
-    assert "canary" not in str(refusal.value)
+    assert "canary" not in str(refusal.value) + caplog.text
+    assert "database failed" in caplog.text
     assert storage.result(other.plan_hash) is None
 
 

@@ -23,7 +23,7 @@ from parties.identity import sandbox
 from parties.management.datasets import DataSets
 from parties.node import telemetry
 from parties.node.app import Node
-from parties.node.config import NodeConfig, load
+from parties.node.config import load
 
 NAMES = ("ada", "bert", "cleo")
 MASK_BYTES = 16
@@ -74,7 +74,7 @@ def start_nodes(folder: Path) -> list[Node]:
     cohort, nodes = pd.read_csv(COHORT_FILE), []
     for place, name in enumerate(NAMES):
         cohort.iloc[place::3].to_csv(folder / name / "part.csv", index=False)
-        settings = load(folder / name / "node.toml", NodeConfig)
+        settings = load(folder / name / "node.toml")
         DataSets(settings.state, name).add(SCHEMA_FILE, folder / name / "part.csv")
         nodes.append(Node(settings))
     for node in nodes:
