@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mpc.functions.order import amax as max  # noqa: A004
     from mpc.functions.order import amin as min  # noqa: A004
     from mpc.functions.order import argmax, argmin, clip, maximum, minimum, sign
+    from mpc.functions.root import rsqrt, sqrt
     from mpc.functions.shape import (
         conv2d,
         cumulative_sum,
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 __all__ = [
     "SecretBits", "SecretTensor", "Session", "abs", "argmax", "argmin", "argsort", "clip", "concat", "conv2d",
     "cumulative_sum", "diff", "divide", "einsum", "expand_dims", "flip", "max", "maximum", "min", "minimum",
-    "outer", "permute_dims", "reciprocal", "roll", "sign", "simulate", "sort", "squeeze", "stack", "take",
-    "top_k", "where",
+    "outer", "permute_dims", "reciprocal", "roll", "rsqrt", "sign", "simulate", "sort", "sqrt", "squeeze",
+    "stack", "take", "top_k", "where",
 ]  # fmt: skip
 
 #: Found at first use: whoever needs only `mpc.errors` or `mpc.encoding` does not wait for torch.
@@ -45,6 +46,7 @@ _HOMES: Final = {
     "mpc.bits": ["SecretBits"],
     "mpc.functions.divide": ["divide", "reciprocal"],
     "mpc.functions.order": ["argmax", "argmin", "clip", "maximum", "minimum", "sign"],
+    "mpc.functions.root": ["rsqrt", "sqrt"],
     "mpc.functions.shape": [
         "conv2d", "cumulative_sum", "diff", "einsum", "expand_dims", "flip", "outer", "permute_dims", "roll",
         "squeeze", "take",

@@ -8,15 +8,14 @@ ring. (Catrina, Saxena, FC 2010, section 3.4, with the highest bit from a prefix
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import product
+from itertools import product as pairs
 
 import numpy as np
 import torch
 
 from mpc.encoding import DEFAULT_BITS, INTEGER, MAX_MAGNITUDE, Scale
 from mpc.errors import RangeError
-from mpc.functions.words import planes_of, prefix_or
+from mpc.functions.normal import fraction, highest_ones, part_of, product, shifted, weighted
 from mpc.tensor import SecretTensor, concat
 
 #: Fraction bits of normalised numbers, and those that a quotient of two of them keeps.
@@ -44,7 +43,7 @@ def divide(x: SecretTensor, y: SecretTensor, *, least: float | None = None) -> S
     bound = _quotient_bound(x.bound, units, smallest)
     both = concat([_words(x, max(x.bound, y.bound)), _words(y, max(x.bound, y.bound))])
     magnitudes, negative = _magnitudes(both)
-    above = SecretTensor.of_bits(prefix_or(planes_of(magnitudes, both.bound.bit_length())))
+    above = highest_ones(magnitudes)
     quotient = _quotient(magnitudes, above, units, bound)
     size = x.shape[0]
     differs = negative[:size] + negative[size:] - 2 * negative[:size] * negative[size:]
@@ -95,51 +94,22 @@ def _magnitudes(x: SecretTensor) -> tuple[SecretTensor, SecretTensor]:
 def _quotient(x: SecretTensor, above: SecretTensor, units: int, bound: int) -> SecretTensor:
     """|x| / |y| as words of `units` more fraction bits; x holds both, `above` their prefix ORs."""
     bits, size = above.shape[0], x.shape[0] // 2
-    lift = _weighted(above, [1 << (bits - 1 - place) for place in range(bits)])
-    normal = _normal(_product(x, lift, 0, 1 << bits), bits)
+    lift = weighted(above, [1 << (bits - 1 - place) for place in range(bits)])
+    normal = fraction(product(x, lift, 0, 1 << bits), bits, NORMAL_BITS)
     top, bottom = normal[:size], normal[size:]
-    mantissa = _product(top, _inverse(bottom), 2 * NORMAL_BITS - QUOTIENT_BITS, 1 << (QUOTIENT_BITS + 1))
+    mantissa = product(top, _inverse(bottom), 2 * NORMAL_BITS - QUOTIENT_BITS, 1 << (QUOTIENT_BITS + 1))
     parts = range(-(-bits // PART_BITS))
-    up = [_weighted(above[:, :size], _part(range(bits), part)) for part in parts]
-    down = [_weighted(above[:, size:], _part(range(bits - 1, -1, -1), part)) for part in parts]
+    up = [weighted(above[:, :size], part_of(range(bits), part, PART_BITS)) for part in parts]
+    down = [weighted(above[:, size:], part_of(range(bits - 1, -1, -1), part, PART_BITS)) for part in parts]
     terms = []
-    for j, k in product(parts, parts):
+    for j, k in pairs(parts, parts):
         shift = bits - 1 + QUOTIENT_BITS - units - PART_BITS * (j + k)
         if shift <= QUOTIENT_BITS + 2 * PART_BITS:  # beyond that a term is below one unit
-            power = _product(up[j], down[k], 0, 1 << 2 * PART_BITS)
-            terms.append(_shifted(mantissa, power, shift, bound).share)
+            power = product(up[j], down[k], 0, 1 << 2 * PART_BITS)
+            terms.append(shifted(mantissa, power, shift, bound).share)
     # one term alone is not 0, so the sum has its bound
     total = x.protocol.linear(lambda *words: torch.stack(words).sum(0), *terms)
     return SecretTensor(x.protocol, total, INTEGER, bound)
-
-
-def _part(exponents: Sequence[int], part: int) -> list[int]:
-    """2^e where e falls into the part, taken from the part's lowest bit; else 0."""
-    low = PART_BITS * part
-    return [1 << (power - low) if low <= power < low + PART_BITS else 0 for power in exponents]
-
-
-def _shifted(x: SecretTensor, power: SecretTensor, shift: int, bound: int) -> SecretTensor:
-    """x times a power of two, shifted right by a public number of places (left where it is below 0)."""
-    if shift > 0:
-        return _product(x, power, shift, bound)
-    wide = _product(x, power, 0, MAX_MAGNITUDE - 1)
-    return wide.linear(lambda words: words << -shift, bound=bound)
-
-
-def _weighted(above: SecretTensor, weights: Sequence[int]) -> SecretTensor:
-    """The weight of the highest 1: sums over a one-hot vector are sums over its prefix ORs. No message."""
-    steps = [weight - before for weight, before in zip(weights, [0, *weights], strict=False)]
-    column = torch.tensor(steps).reshape(-1, 1)
-    return above.linear(lambda words: (words * column).sum(0), bound=max(1, *weights))
-
-
-def _normal(x: SecretTensor, bits: int) -> SecretTensor:
-    """A number of exactly `bits` bits as one of `NORMAL_BITS`: in [1/2, 1], 0 stays 0."""
-    if bits > NORMAL_BITS:
-        share = x.protocol.truncate(x.share, bits - NORMAL_BITS)
-        return SecretTensor(x.protocol, share, INTEGER, 1 << NORMAL_BITS)
-    return x.linear(lambda words: words << (NORMAL_BITS - bits), bound=1 << NORMAL_BITS)
 
 
 def _inverse(v: SecretTensor) -> SecretTensor:
@@ -147,12 +117,7 @@ def _inverse(v: SecretTensor) -> SecretTensor:
     one = 1 << NORMAL_BITS
     w = SecretTensor(v.protocol, (round(START * one) - 2 * v).share, INTEGER, 3 * one)
     for _ in range(STEPS):
-        rest = 2 * one - _product(v, w, NORMAL_BITS, 2 * one)
+        rest = 2 * one - product(v, w, NORMAL_BITS, 2 * one)
         rest = SecretTensor(rest.protocol, rest.share, INTEGER, 2 * one)
-        w = _product(w, rest, NORMAL_BITS, 2 * one + 1024)
+        w = product(w, rest, NORMAL_BITS, 2 * one + 1024)
     return w
-
-
-def _product(x: SecretTensor, y: SecretTensor, drop: int, bound: int) -> SecretTensor:
-    """Words times words, `drop` bits less; `bound` is what the algorithm guarantees of the outcome."""
-    return SecretTensor(x.protocol, x.protocol.mul(x.share, y.share, drop), INTEGER, bound)

@@ -15,6 +15,7 @@ import numpy as np
 from mpc.errors import NotSupported
 from mpc.functions import order, shape, sort
 from mpc.functions.divide import divide, reciprocal
+from mpc.functions.root import sqrt
 from mpc.tensor import SecretTensor, concat, stack, where
 
 
@@ -58,6 +59,7 @@ UFUNCS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         np.absolute: order.absolute,
         np.sign: order.sign,
         np.reciprocal: reciprocal,
+        np.sqrt: sqrt,
         np.maximum: _swapped(order.maximum),
         np.minimum: _swapped(order.minimum),
     }
