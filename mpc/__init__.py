@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from mpc.bits import SecretBits
+    from mpc.functions.activation import logsumexp, sigmoid, softmax, tanh
     from mpc.functions.divide import divide, reciprocal
+    from mpc.functions.exponential import exp, log
     from mpc.functions.order import absolute as abs  # noqa: A004 - the array API's names
     from mpc.functions.order import amax as max  # noqa: A004
     from mpc.functions.order import amin as min  # noqa: A004
@@ -35,16 +37,19 @@ if TYPE_CHECKING:
     from mpc.tensor import SecretTensor, concat, stack, where
 
 __all__ = [
-    "SecretBits", "SecretTensor", "Session", "abs", "argmax", "argmin", "argsort", "clip", "concat", "conv2d",
-    "cumulative_sum", "diff", "divide", "einsum", "expand_dims", "flip", "max", "maximum", "min", "minimum",
-    "outer", "permute_dims", "reciprocal", "roll", "rsqrt", "sign", "simulate", "sort", "sqrt", "squeeze",
-    "stack", "take", "top_k", "where",
+    "SecretBits", "SecretTensor", "Session", "abs", "argmax", "argmin", "argsort", "clip", "concat",
+    "conv2d", "cumulative_sum", "diff", "divide", "einsum", "exp", "expand_dims", "flip", "log",
+    "logsumexp", "max", "maximum", "min", "minimum", "outer", "permute_dims", "reciprocal", "roll",
+    "rsqrt", "sigmoid", "sign", "simulate", "softmax", "sort", "sqrt", "squeeze", "stack", "take", "tanh",
+    "top_k", "where",
 ]  # fmt: skip
 
 #: Found at first use: whoever needs only `mpc.errors` or `mpc.encoding` does not wait for torch.
 _HOMES: Final = {
     "mpc.bits": ["SecretBits"],
+    "mpc.functions.activation": ["logsumexp", "sigmoid", "softmax", "tanh"],
     "mpc.functions.divide": ["divide", "reciprocal"],
+    "mpc.functions.exponential": ["exp", "log"],
     "mpc.functions.order": ["argmax", "argmin", "clip", "maximum", "minimum", "sign"],
     "mpc.functions.root": ["rsqrt", "sqrt"],
     "mpc.functions.shape": [

@@ -14,7 +14,9 @@ import numpy as np
 
 from mpc.errors import NotSupported
 from mpc.functions import order, shape, sort
+from mpc.functions.activation import tanh
 from mpc.functions.divide import divide, reciprocal
+from mpc.functions.exponential import exp, log
 from mpc.functions.root import sqrt
 from mpc.tensor import SecretTensor, concat, stack, where
 
@@ -60,6 +62,9 @@ UFUNCS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         np.sign: order.sign,
         np.reciprocal: reciprocal,
         np.sqrt: sqrt,
+        np.exp: exp,
+        np.log: log,
+        np.tanh: tanh,
         np.maximum: _swapped(order.maximum),
         np.minimum: _swapped(order.minimum),
     }
