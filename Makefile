@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
 
-.PHONY: help demo test test-long lint bench protos clean
+.PHONY: help demo test test-long lint bench tables protos clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ lint: $(VENV)/.tested ## style, types, direction of imports
 
 bench: $(VENV)/.tested ## benchmarks with pytest-benchmark
 	$(RUN) -m pytest benchmarks --benchmark-only
+
+tables: $(VENV)/.tested ## docs/tables.md: errors and costs, measured (minutes)
+	$(RUN) -m benchmarks.tables
 
 protos: $(VENV)/.tested ## the wire's Python code from protos/
 	$(RUN) -m parties.wire.generate

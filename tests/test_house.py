@@ -29,7 +29,6 @@ TOP_LEVEL = {
     "pyproject.toml",
     "tests",
 }
-#: What building, installing and the demonstration leave behind; git ignores it.
 #: Lines; docs/style says 100 to 300, and this is where the tests stop it.
 MAX_MODULE_LINES = 450
 MAX_FUNCTION_LINES = 60

@@ -10,7 +10,7 @@ import numpy as np
 from mpc.encoding import DEFAULT_BITS, INTEGER, Scale
 from mpc.errors import RangeError
 from mpc.functions.divide import divide
-from mpc.functions.exponential import exp, log
+from mpc.functions.exponential import MAX_EXP_BITS, exp, log
 from mpc.functions.order import absolute, amax
 from mpc.functions.shape import expand_dims
 from mpc.tensor import SecretTensor
@@ -66,11 +66,12 @@ def _one(x: SecretTensor) -> SecretTensor:
 def _finer(x: SecretTensor) -> SecretTensor:
     if x.scale.digits:
         raise RangeError("Decimals have no sigmoid on shares.", remedy="Use a binary scale.")
-    bits = (x.scale.bits or DEFAULT_BITS) + GUARD_BITS
-    return x.rescale(Scale(max(bits, x.scale.bits)))
+    bits = x.scale.bits or DEFAULT_BITS
+    return x.rescale(Scale(max(bits, min(bits + GUARD_BITS, MAX_EXP_BITS))))
 
 
 def _coarser(made: SecretTensor, x: SecretTensor) -> SecretTensor:
     """At x's own scale again; 16 fraction bits if it had none."""
     wanted = DEFAULT_BITS if x.scale == INTEGER else x.scale.bits
-    return made.truncate(made.scale.bits - wanted)
+    drop = made.scale.bits - wanted
+    return made.truncate(drop) if drop else made

@@ -22,6 +22,8 @@ from mpc.tensor import SecretTensor
 #: Fraction bits of numbers of one octave, and those that a power of two is multiplied with.
 NORMAL_BITS = 30
 KEPT_BITS = 24
+#: The finest scale whose whole range times log2(e) with `NORMAL_BITS` fits the ring.
+MAX_EXP_BITS = 26
 #: Words of results stay below 2^60.
 RESULT_BITS = 60
 #: Whole powers are counted from 2^-(fraction bits + SPARE): what is below rounds to 0.
@@ -36,7 +38,7 @@ def exp(x: SecretTensor, *, most: float | None = None) -> SecretTensor:
     without it x's own bound. What is above it is taken as `most`. Raises `RangeError` before anything runs
     if e^most leaves the ring, and for decimals. About 50 rounds.
     """
-    scale = _scale(x)
+    scale = _scale(x, MAX_EXP_BITS)
     x = x.rescale(scale)
     places, reach = scale.bits, x.bound / scale.factor
     top = reach if most is None else min(most, reach)
@@ -59,7 +61,7 @@ def log(x: SecretTensor) -> SecretTensor:
 
     Error: below 2 units in the last place. About 50 rounds. `RangeError` for decimals.
     """
-    scale = _scale(x)
+    scale = _scale(x, NORMAL_BITS - 1)
     flat = x.reshape(-1).linear(lambda words: words, scale=INTEGER)
     positive = SecretTensor(x.protocol, (flat * (flat > 0)).share, INTEGER, x.bound)
     above = highest_ones(positive)
@@ -76,11 +78,11 @@ def log(x: SecretTensor) -> SecretTensor:
     return SecretTensor(x.protocol, share, scale, bound + 4).reshape(*x.shape)
 
 
-def _scale(x: SecretTensor) -> Scale:
-    if x.scale.digits or x.scale.bits >= NORMAL_BITS:
+def _scale(x: SecretTensor, most: int) -> Scale:
+    if x.scale.digits or x.scale.bits > most:
         raise RangeError(
             f"exp and log are not there for the scale {x.scale}.",
-            remedy=f"Use a binary scale with less than {NORMAL_BITS} fraction bits.",
+            remedy=f"Use a binary scale of at most {most} fraction bits.",
         )
     return Scale(x.scale.bits or DEFAULT_BITS)
 

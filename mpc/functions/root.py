@@ -26,7 +26,8 @@ START, SLOPE = 2.2067, 4 / 3
 def sqrt(x: SecretTensor) -> SecretTensor:
     """The square root at x's scale (16 fraction bits for integers); 0 where x is not above 0.
 
-    Error: below 2 units in the last place plus 2^-22 of the root. About 60 rounds. `RangeError` for decimals.
+    Error: below 2 units in the last place plus 2^-22 of the root. About 60 rounds. `RangeError` for
+    decimals, and for words of 2^60 and above.
     """
     scale = _root_scale(x)
     bound = math.isqrt(x.bound << (2 * scale.bits - x.scale.bits)) + 4

@@ -57,7 +57,7 @@ def test_log_is_right_everywhere(protocol: str, seed: int, bits: int, places: in
 
 
 @few
-@given(seed=st.integers(0, 2**32), reach=st.floats(0.01, 5000), places=st.sampled_from([8, 16, 20]))
+@given(seed=st.integers(0, 2**32), reach=st.floats(0.01, 5000), places=scales)
 def test_sigmoid_and_tanh_are_right_everywhere(protocol: str, seed: int, reach: float, places: int) -> None:
     top = max(1, int(reach * 2**places))
     x = np.random.default_rng(seed).integers(-top, top + 1, 60)

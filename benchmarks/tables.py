@@ -1,0 +1,148 @@
+"""`make tables`: what functions and primitives take and how far off they are, measured, into docs/tables.md.
+
+Errors come from random words of every magnitude in the stated range, and its ends, against numpy on
+exactly the words that were shared; the largest is shown, in units in the last place (ulp) or, where
+the result is large, relative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+import mpc
+from mpc.encoding import Scale
+from mpc.protocols.replicated.protocol import COSTS
+from mpc.session import Session, run_parties
+
+TARGET = Path(__file__).resolve().parents[1] / "docs" / "tables.md"
+POINTS = 1_000_000
+BATCH = 50_000
+ELEMENTS = 64_000
+Secret = Any
+
+
+@dataclass(frozen=True)
+class Row:
+    """A function, its range as bits of words on either side of 0 or above it, and the oracle."""
+
+    name: str
+    secret: Callable[..., Secret]
+    oracle: Callable[..., np.ndarray]
+    bits: tuple[int, ...]
+    signed: bool
+    domain: str
+
+
+ROWS = {
+    16: [
+        Row("divide", mpc.divide, np.divide, (36, 36), True, "|x|, |y| < 2^20, y not 0"),
+        Row("reciprocal", mpc.reciprocal, np.reciprocal, (46,), True, "|x| < 2^30, not 0"),
+        Row("sqrt", mpc.sqrt, np.sqrt, (60,), False, "0 < x < 2^44"),
+        Row("rsqrt", mpc.rsqrt, lambda x: 1 / np.sqrt(x), (60,), False, "0 < x < 2^44"),
+        Row("exp", mpc.exp, np.exp, (20,), True, "|x| < 16"),
+        Row("log", mpc.log, np.log, (60,), False, "0 < x < 2^44"),
+        Row("sigmoid", mpc.sigmoid, special.expit, (28,), True, "|x| < 2^12"),
+        Row("tanh", mpc.tanh, np.tanh, (28,), True, "|x| < 2^12"),
+    ],
+    24: [
+        Row("divide", mpc.divide, np.divide, (33, 33), True, "|x|, |y| < 2^9, y not 0"),
+        Row("sqrt", mpc.sqrt, np.sqrt, (60,), False, "0 < x < 2^36"),
+        Row("exp", mpc.exp, np.exp, (28,), True, "|x| < 16"),
+        Row("log", mpc.log, np.log, (60,), False, "0 < x < 2^36"),
+        Row("sigmoid", mpc.sigmoid, special.expit, (34,), True, "|x| < 2^10"),
+    ],
+}
+
+
+def drawn(rng: np.random.Generator, bits: int, signed: bool) -> np.ndarray:
+    """Words of every magnitude below 2^bits, with the ends; none is 0."""
+    top = 2**bits - 1
+    words = np.minimum(np.exp2(rng.uniform(0, bits, BATCH)).astype(np.int64), top)
+    words[:2] = (1, top)
+    return words * rng.choice((-1, 1), BATCH) if signed else words
+
+
+def _shared(session: Session, words: np.ndarray, places: int, bound: int) -> Secret:
+    return session.secret(session.input(words, owner=0, bound=bound).share, Scale(bits=places), bound)
+
+
+def error_line(row: Row, places: int) -> str:
+    """The largest errors over all points, and what an element costs."""
+    rng, worst_unit, worst_relative = np.random.default_rng(1), 0.0, 0.0
+    for _ in range(POINTS // BATCH):
+        words = [drawn(rng, bits, row.signed) for bits in row.bits]
+
+        def program(session: Session, words: list[np.ndarray] = words) -> Secret:
+            shared = [
+                _shared(session, x, places, 2**bits - 1) for x, bits in zip(words, row.bits, strict=True)
+            ]
+            return row.secret(*shared)
+
+        runs = run_parties(program)
+        want = row.oracle(*(x / 2.0**places for x in words))
+        error = np.abs(runs[0].result - want)
+        large = np.abs(want) > 1
+        worst_unit = max(worst_unit, float(error[~large].max(initial=0.0)) * 2**places)
+        worst_relative = max(worst_relative, float((error[large] / np.abs(want[large])).max(initial=0.0)))
+    cost = runs[0].traffic
+    relative = f"2^{np.log2(worst_relative):.1f}" if worst_relative else "-"
+    most = max(run.traffic.bytes_sent for run in runs) / BATCH
+    return (
+        f"| {row.name} | {places} | {row.domain} | {worst_unit:.2f} | {relative} "
+        f"| {cost.rounds - len(row.bits)} | {most:.0f} |"
+    )
+
+
+def cost_lines() -> list[str]:
+    """Declared costs, which a test compares with what the channel counts."""
+    lines = []
+    for name, cost in COSTS.items():
+        if name in ("agree", "compare_copies"):
+            continue
+        for bits in (16, 31, 62) if name in ("a2b", "sign", "sign_bits", "is_zero") else (None,):
+            made = cost(ELEMENTS) if bits is None else cost(ELEMENTS, bits)
+            if name == "and":
+                made = cost(ELEMENTS // 64)
+            sent = " / ".join(f"{sent / ELEMENTS:.3g}" for sent in made.sent)
+            lines.append(f"| {name} | {bits or '-'} | {made.rounds} | {sent} |")
+    return lines
+
+
+def main() -> None:
+    errors = [error_line(row, places) for places, rows in ROWS.items() for row in rows]
+    TARGET.write_text(
+        "\n".join(
+            [
+                "# Tables",
+                "",
+                "Made by `make tables`; do not edit. Three parties, replicated.",
+                "",
+                f"## Functions: the largest error of {POINTS:,} random points of every magnitude",
+                "",
+                "ulp: units in the last place, of results up to 1; above, the relative error. Bytes are",
+                "those of the party that sends most, an element.",
+                "",
+                "| function | fraction bits | domain | error (ulp) | relative error | rounds | bytes |",
+                "|---|---|---|---|---|---|---|",
+                *errors,
+                "",
+                "## Primitives: rounds, and bytes an element that P0 / P1 / P2 send",
+                "",
+                "| primitive | bits | rounds | bytes |",
+                "|---|---|---|---|",
+                *cost_lines(),
+                "",
+            ]
+        ),
+        encoding="utf-8",
+    )
+
+
+if __name__ == "__main__":
+    main()
