@@ -19,7 +19,7 @@ GUARD_BITS = 5
 
 
 def sigmoid(x: SecretTensor) -> SecretTensor:
-    """1 / (1 + e^-x) at x's scale; error below 2 units in the last place for every x. About 110 rounds."""
+    """1 / (1 + e^-x) at x's scale; error below 2 units in the last place for every x. About 120 rounds."""
     return _coarser(_sigmoid(_finer(x)), x)
 
 

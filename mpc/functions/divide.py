@@ -33,7 +33,7 @@ def divide(x: SecretTensor, y: SecretTensor, *, least: float | None = None) -> S
     Error: below 2 units in the last place plus 2^-22 of the quotient. `least` is a public lower bound on
     |y|; without it y may be one unit of its scale, and the quotient as large as that makes it. Raises
     `RangeError` before anything runs if the quotient could then leave the ring, and for decimal scales.
-    About 45 rounds.
+    50 to 65 rounds.
     """
     scale = _quotient_scale(x, y)
     shape = np.broadcast_shapes(x.shape, y.shape)

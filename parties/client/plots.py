@@ -61,7 +61,7 @@ def bars(rows: Mapping[tuple[str, ...], Mapping[str, Value]], ax: Axes, label: s
 
 
 def timeline(rows: Mapping[tuple[str, ...], Mapping[str, Shown]], ax: Axes, label: str) -> Axes:
-    """One line a row with its dates as points; numbers beside them are left out."""
+    """One line a row with its dates as points; numbers beside them are left out, closed rows say so."""
     names = [name for name in next(iter(rows.values())) if any(_is_date(row[name]) for row in rows.values())]
     for step, name in enumerate(names):
         found = [(place, row[name]) for place, row in enumerate(rows.values()) if isinstance(row[name], date)]
@@ -69,6 +69,11 @@ def timeline(rows: Mapping[tuple[str, ...], Mapping[str, Shown]], ax: Axes, labe
         ax.plot(days, [place for place, _ in found], "o", color=_PALETTE[step % len(_PALETTE)], label=name)
         for place, value in found:
             ax.annotate(f"{value:%Y-%m-%d}", (value, place + 0.08), ha="center", fontsize=8)
+    for place, row in enumerate(rows.values()):
+        if not any(_is_date(row[name]) for name in names):
+            across = ax.get_yaxis_transform()  # x from 0 to 1 over the plot
+            ax.text(0.5, place, "suppressed", transform=across, ha="center", color=INK, fontsize=8)
+    ax.margins(x=0.15)
     ax.set_yticks(range(len(rows)), [", ".join(key) or "all" for key in rows])
     ax.set_ylim(-0.6, len(rows) - 0.4)
     ax.set_ylabel(label)
