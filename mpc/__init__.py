@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from mpc.bits import SecretBits
-    from mpc.functions.activation import logsumexp, sigmoid, softmax, tanh
+    from mpc.functions.activation import erf, logsumexp, sigmoid, softmax, tanh
     from mpc.functions.divide import divide, reciprocal
-    from mpc.functions.exponential import exp, log
+    from mpc.functions.exponential import exp
+    from mpc.functions.logarithm import log, log1p
     from mpc.functions.order import absolute as abs  # noqa: A004 - the array API's names
     from mpc.functions.order import amax as max  # noqa: A004
     from mpc.functions.order import amin as min  # noqa: A004
     from mpc.functions.order import argmax, argmin, clip, maximum, minimum, sign
+    from mpc.functions.power import power
+    from mpc.functions.power import power as pow  # noqa: A004
     from mpc.functions.root import rsqrt, sqrt
     from mpc.functions.shape import (
         conv2d,
@@ -38,19 +41,21 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SecretBits", "SecretTensor", "Session", "abs", "argmax", "argmin", "argsort", "clip", "concat",
-    "conv2d", "cumulative_sum", "diff", "divide", "einsum", "exp", "expand_dims", "flip", "log",
-    "logsumexp", "max", "maximum", "min", "minimum", "outer", "permute_dims", "reciprocal", "roll",
-    "rsqrt", "sigmoid", "sign", "simulate", "softmax", "sort", "sqrt", "squeeze", "stack", "take", "tanh",
-    "top_k", "where",
+    "conv2d", "cumulative_sum", "diff", "divide", "einsum", "erf", "exp", "expand_dims", "flip", "log",
+    "log1p", "logsumexp", "max", "maximum", "min", "minimum", "outer", "permute_dims", "pow", "power",
+    "reciprocal", "roll", "rsqrt", "sigmoid", "sign", "simulate", "softmax", "sort", "sqrt", "squeeze",
+    "stack", "take", "tanh", "top_k", "where",
 ]  # fmt: skip
 
 #: Found at first use: whoever needs only `mpc.errors` or `mpc.encoding` does not wait for torch.
 _HOMES: Final = {
     "mpc.bits": ["SecretBits"],
-    "mpc.functions.activation": ["logsumexp", "sigmoid", "softmax", "tanh"],
+    "mpc.functions.activation": ["erf", "logsumexp", "sigmoid", "softmax", "tanh"],
     "mpc.functions.divide": ["divide", "reciprocal"],
-    "mpc.functions.exponential": ["exp", "log"],
+    "mpc.functions.exponential": ["exp"],
+    "mpc.functions.logarithm": ["log", "log1p"],
     "mpc.functions.order": ["argmax", "argmin", "clip", "maximum", "minimum", "sign"],
+    "mpc.functions.power": ["power"],
     "mpc.functions.root": ["rsqrt", "sqrt"],
     "mpc.functions.shape": [
         "conv2d", "cumulative_sum", "diff", "einsum", "expand_dims", "flip", "outer", "permute_dims", "roll",
@@ -63,6 +68,7 @@ _HOMES: Final = {
 _PLACES: Final = {name: (home, name) for home, names in _HOMES.items() for name in names} | {
     "abs": ("mpc.functions.order", "absolute"),
     "max": ("mpc.functions.order", "amax"),
+    "pow": ("mpc.functions.power", "power"),
     "min": ("mpc.functions.order", "amin"),
 }
 

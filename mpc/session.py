@@ -9,12 +9,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from mpc import checks
 from mpc.bits import SecretBits
 from mpc.channel import ROUND_TIMEOUT_S, Channel, Traffic, memory_network
 from mpc.encoding import MAX_MAGNITUDE, Scale, decode, encode, scale_of
@@ -48,6 +50,11 @@ class Session:
     def openings(self) -> list[Opening]:
         """What this session has opened on the way, with reasons."""
         return self.runtime.openings
+
+    @property
+    def checks(self) -> list[str]:
+        """What this session demands of secrets so far; all of it opens as one flag at the release."""
+        return [check.why for check in checks.made(self.runtime)]
 
     @property
     def traffic(self) -> Traffic:
@@ -164,6 +171,7 @@ class PartyRun:
     result: Any
     traffic: Traffic
     openings: tuple[Opening, ...]
+    checks: tuple[str, ...]
     digests: Mapping[str, tuple[str, str]]
 
 
@@ -180,23 +188,52 @@ class _Party(threading.Thread):
             secret = self.program(self.session)
             traffic = Traffic(**vars(channel.traffic))
             result = release(self.session, secret)
-            self.done = PartyRun(result, traffic, tuple(self.session.openings), channel.digests())
+            self.done = PartyRun(
+                result,
+                traffic,
+                tuple(self.session.openings),
+                tuple(self.session.checks),
+                channel.digests(),
+            )
         except BaseException as error:  # noqa: BLE001 - handed to the caller of `run_parties`, which raises it
             self.error = error
             channel.fail(_as_abort(error))
 
 
 def release(session: Session, value: Any) -> Any:
-    """Open what a program returned: tensors to numpy or Python numbers, containers item by item."""
+    """Open what a program returned: tensors to numpy or Python numbers, containers item by item.
+
+    If the program made checks, one flag opens with the result: 1 if any of them fails. Then all secrets open
+    as 0, and `RangeError` names what was demanded, not which demand failed nor where.
+    """
+    broken = checks.failed(session.runtime)
+    if broken is None:
+        return _each_secret(value, partial(_opened, session))
+    keep = 1 - broken
+    opened = _each_secret(value, lambda secret: _opened(session, secret * keep))
+    if session.protocol.open(broken.share, "whether a check fails: one flag for all of them").item():
+        raise RangeError(
+            f"The result is suppressed, because at least one check fails: {'; '.join(session.checks)}.",
+            remedy="Correct the data or the stated bound; where a function should go on, give otherwise=....",
+        )
+    return opened
+
+
+def _opened(session: Session, secret: SecretTensor) -> Any:
+    opened = decode(session.protocol.reveal(secret.share).cpu().numpy(), secret.scale)
+    return opened.item() if opened.ndim == 0 else opened
+
+
+def _each_secret(value: Any, fn: Callable[[SecretTensor], Any]) -> Any:
+    """`fn` of every secret in a program's result; bits become words of 0 and 1."""
     if isinstance(value, SecretTensor):
-        opened = decode(session.protocol.reveal(value.share).cpu().numpy(), value.scale)
-        return opened.item() if opened.ndim == 0 else opened
+        return fn(value)
     if isinstance(value, SecretBits):
-        return release(session, SecretTensor.of_bits(value))
+        return fn(SecretTensor.of_bits(value))
     if isinstance(value, Mapping):
-        return {key: release(session, item) for key, item in value.items()}
+        return {key: _each_secret(item, fn) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(release(session, item) for item in value)
+        return type(value)(_each_secret(item, fn) for item in value)
     return value
 
 

@@ -129,6 +129,13 @@ class SecretTensor:
             self.bound if bound is None else bound,
         )
 
+    def view(self, *, scale: Scale | None = None, bound: int | None = None) -> SecretTensor:
+        """The same words, read at another scale or under a bound that the algorithm guarantees. No message.
+
+        Nothing checks such a bound; one that somebody *states* goes through `mpc.assume_bound`.
+        """
+        return self.linear(lambda words: words, scale=scale, bound=bound)
+
     def __getitem__(self, index: Any) -> SecretTensor:
         """Public indices only."""
         return self.linear(lambda words: words[index])
@@ -164,10 +171,16 @@ class SecretTensor:
 
     def truncate(self, bits: int) -> SecretTensor:
         """Drop `bits` fraction bits: floor or ceiling. Two rounds, 16 B an element and party."""
-        share = self.protocol.truncate(self.share, bits)
-        return SecretTensor(
-            self.protocol, share, Scale(self.scale.bits - bits, self.scale.digits), (self.bound >> bits) + 1
-        )
+        return self.shifted_down(bits).view(scale=Scale(self.scale.bits - bits, self.scale.digits))
+
+    def shifted_down(self, places: int | Tensor) -> SecretTensor:
+        """Words over 2^places at the same scale, floor or ceiling. Two rounds, 16 B an element and party.
+
+        Places are public and at least 1: one for all, or int64 ones that broadcast to this shape.
+        """
+        share = self.protocol.truncate(self.share, places)
+        least = places if isinstance(places, int) else int(places.min())
+        return SecretTensor(self.protocol, share, self.scale, (self.bound >> least) + 1)
 
     def __neg__(self) -> SecretTensor:
         return self.linear(torch.neg)
@@ -322,7 +335,7 @@ class SecretTensor:
 
 def _opposite(flags: SecretTensor) -> SecretTensor:
     """1 - flags of 0/1 words. Interval arithmetic would say at most 2, and a product of k flags 2^k."""
-    return SecretTensor(flags.protocol, (1 - flags).share, INTEGER, 1)
+    return (1 - flags).view(bound=1)
 
 
 def _joined(tensors: Sequence[SecretTensor]) -> tuple[list[SecretTensor], Scale, int]:
@@ -351,5 +364,4 @@ def stack(tensors: Sequence[SecretTensor], axis: int = 0) -> SecretTensor:
 
 def where(condition: SecretTensor, x: SecretTensor, y: SecretTensor) -> SecretTensor:
     """`x` where the 0/1 condition is 1, else `y`. One round, 8 B an element and party."""
-    picked = y + condition * (x - y)
-    return SecretTensor(picked.protocol, picked.share, picked.scale, _joined([x, y])[2])
+    return (y + condition * (x - y)).view(bound=_joined([x, y])[2])

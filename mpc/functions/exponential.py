@@ -1,23 +1,22 @@
-"""exp and log over their whole range: a public power of two apart, a polynomial on one octave.
+"""Powers of 2 and of e over their whole range: a public power of two apart, a polynomial on one octave.
 
-exp(x) = 2^n 2^r with n + r = x log2(e), n whole and r in [0, 1); log(x) = log(m) + e log(2) with m in
-[1/2, 1). The polynomials interpolate at Chebyshev's points (relative error below 2^-31), so there is no
-x at which they get worse.
+2^t = 2^n 2^r with t = n + r, n whole and r in [0, 1). The polynomial interpolates 2^r at Chebyshev's points
+(relative error below 2^-31), so there is no t at which it gets worse.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
 
+from mpc.checks import demand
 from mpc.encoding import DEFAULT_BITS, INTEGER, Scale
 from mpc.errors import RangeError
-from mpc.functions.normal import fraction, highest_ones, product, weighted
-from mpc.functions.order import clip
+from mpc.functions.normal import binary_scale, interpolated, polynomial, product
 from mpc.functions.words import planes_of, shift_right
-from mpc.tensor import SecretTensor
+from mpc.tensor import SecretTensor, stack
 
 #: Fraction bits of numbers of one octave, and those that a power of two is multiplied with.
 NORMAL_BITS = 30
@@ -34,114 +33,81 @@ LOW_BITS = 5
 def exp(x: SecretTensor, *, most: float | None = None) -> SecretTensor:
     """e^x at x's scale (16 fraction bits for integers).
 
-    Error: below 2 units in the last place plus 2^-22 of the result. `most` is a public upper bound on x;
-    without it x's own bound. What is above it is taken as `most`. Raises `RangeError` before anything runs
-    if e^most leaves the ring, and for decimals. About 50 rounds.
+    Error: below 2 units in the last place plus 2^-22 of the result. `most` is a public upper bound on x,
+    which is demanded to hold (`mpc.checks`); without it x's own bound. To cut off instead: `mpc.clip` first.
+    Raises `RangeError` before anything runs if e^most leaves the ring, and for decimals. About 45 rounds.
     """
-    scale = _scale(x, MAX_EXP_BITS)
-    x = x.rescale(scale)
-    places, reach = scale.bits, x.bound / scale.factor
+    made, above = exp_up_to(x, most)
+    if above is not None:
+        demand(above, f"an exponential: no exponent is above {most:g}")
+    return made
+
+
+def exp_up_to(x: SecretTensor, most: float | None) -> tuple[SecretTensor, SecretTensor | None]:
+    """e^min(x, most), and flags of what was above `most` (None if x's own bound excludes it)."""
+    scale = binary_scale(x, DEFAULT_BITS, MAX_EXP_BITS)
+    flat = x.rescale(scale).reshape(-1)
+    reach, above = flat.bound / scale.factor, None
     top = reach if most is None else min(most, reach)
-    if top * math.log2(math.e) + places >= RESULT_BITS:
-        raise RangeError(
-            f"exp of up to {top:g} leaves the ring.", remedy="State most=..., a public upper bound on x."
-        )
-    bottom = -(places + SPARE - 1) * math.log(2)
-    if reach > min(top, -bottom):
-        x = clip(x, bottom, max(top, bottom))
-    whole, part = _whole_and_part(x.reshape(-1), places)
-    mantissa = _polynomial(part, _EXP2, KEPT_BITS)
-    bound = int(math.exp(max(top, 0.0)) * scale.factor * (1 + 2.0**-20)) + 4
-    made = _times_power_of_two(mantissa, whole + (places + SPARE), bound)
-    return SecretTensor(x.protocol, made.share, scale, bound).reshape(*x.shape)
-
-
-def log(x: SecretTensor) -> SecretTensor:
-    """The natural logarithm at x's scale (16 fraction bits for integers); 0 where x is not above 0.
-
-    Error: below 2 units in the last place. About 50 rounds. `RangeError` for decimals.
-    """
-    scale = _scale(x, NORMAL_BITS - 1)
-    flat = x.reshape(-1).linear(lambda words: words, scale=INTEGER)
-    positive = SecretTensor(x.protocol, (flat * (flat > 0)).share, INTEGER, x.bound)
-    above = highest_ones(positive)
-    bits = above.shape[0]
-    lift = weighted(above, [1 << (bits - 1 - place) for place in range(bits)])
-    m = fraction(product(positive, lift, 0, 1 << bits), bits, NORMAL_BITS)
-    unit = 1 << NORMAL_BITS
-    powers = [round((place + 1 - x.scale.bits) * math.log(2) * unit) for place in range(bits)]
-    steps = _table(above, powers)
-    some = above[0]  # 1 unless x is 0
-    total = steps + some * _polynomial(m - round(_CENTRE * unit), _LOG, NORMAL_BITS)
-    share = x.protocol.truncate(total.share, NORMAL_BITS - scale.bits)
-    bound = (max(abs(power) for power in powers) + unit) >> (NORMAL_BITS - scale.bits)
-    return SecretTensor(x.protocol, share, scale, bound + 4).reshape(*x.shape)
-
-
-def _scale(x: SecretTensor, most: int) -> Scale:
-    if x.scale.digits or x.scale.bits > most:
-        raise RangeError(
-            f"exp and log are not there for the scale {x.scale}.",
-            remedy=f"Use a binary scale of at most {most} fraction bits.",
-        )
-    return Scale(x.scale.bits or DEFAULT_BITS)
-
-
-def _interpolated(
-    function: Callable[[np.ndarray], np.ndarray], low: float, high: float, degree: int
-) -> tuple[int, ...]:
-    """Coefficients with `NORMAL_BITS`, lowest first, of the polynomial through Chebyshev's points."""
-    fitted = np.polynomial.chebyshev.Chebyshev.interpolate(function, degree, [low, high])
-    return tuple(round(float(c) * 2**NORMAL_BITS) for c in fitted.convert(kind=np.polynomial.Polynomial).coef)
-
-
-#: Around its middle an octave's logarithm has small coefficients; around 0 they would cancel.
-_CENTRE = 0.75
-_EXP2 = _interpolated(np.exp2, 0.0, 1.0, 8)
-_LOG = _interpolated(lambda t: np.log(_CENTRE + t), -0.25, 0.25, 13)
-
-
-def _whole_and_part(x: SecretTensor, places: int) -> tuple[SecretTensor, SecretTensor]:
-    """x log2(e) as a whole number and a fraction with `NORMAL_BITS`."""
+    check_exponent(top * math.log2(math.e), scale, "most=..., a public upper bound on x")
+    lowest = least_exponent(scale) * math.log(2)
+    if top < reach or reach > -lowest:
+        high = math.ceil(max(top, lowest) * scale.factor)
+        flat, beyond = limited(flat, math.floor(lowest * scale.factor), high)
+        above = beyond.reshape(*x.shape) if top < reach else None
     factor = round(math.log2(math.e) * 2**NORMAL_BITS)
-    scaled = x.linear(lambda words: words * factor, scale=INTEGER, bound=x.bound * factor)
-    whole = shift_right(scaled, places + NORMAL_BITS)
-    rest = scaled - whole * (1 << (places + NORMAL_BITS))
-    part = x.protocol.truncate(rest.share, places)
-    return whole, SecretTensor(x.protocol, part, INTEGER, 1 << NORMAL_BITS)
+    scaled = flat.linear(lambda words: words * factor, scale=INTEGER, bound=flat.bound * factor)
+    made = exp2(scaled, scale.bits + NORMAL_BITS, scale, math.exp(max(top, 0.0)))
+    return made.reshape(*x.shape), above
 
 
-def _polynomial(x: SecretTensor, coefficients: Sequence[int], bits: int) -> SecretTensor:
-    """Horner's scheme for |x| <= 1 with `NORMAL_BITS`; the value with `bits`."""
-    bound = 4 << NORMAL_BITS
-    value = x * 0 + coefficients[-1]
-    for coefficient in reversed(coefficients[:-1]):
-        value = product(x, value, NORMAL_BITS, bound) + coefficient
-    if bits < NORMAL_BITS:
-        share = value.protocol.truncate(value.share, NORMAL_BITS - bits)
-        return SecretTensor(value.protocol, share, INTEGER, (2 << bits) + 2)
-    return SecretTensor(value.protocol, value.share, INTEGER, bound)
+def least_exponent(scale: Scale) -> int:
+    """Powers of 2 below this one round to 0."""
+    return -(scale.bits + SPARE - 1)
+
+
+def check_exponent(top: float, scale: Scale, remedy: str) -> None:
+    """`RangeError` if 2^top leaves the ring."""
+    if top + scale.bits >= RESULT_BITS:
+        raise RangeError(f"A power of up to 2^{top:.1f} leaves the ring.", remedy=f"State {remedy}.")
+
+
+def limited(x: SecretTensor, low: int, high: int) -> tuple[SecretTensor, SecretTensor]:
+    """Words within public limits, and flags of those that were above. One comparison and one product."""
+    words = x.view(scale=INTEGER)
+    beyond = stack([words - low, high - words]) < 0
+    steps = (beyond * stack([low - words, high - words])).sum(0)
+    return (words + steps).view(scale=x.scale, bound=max(abs(low), abs(high))), beyond[1]
+
+
+def exp2(x: SecretTensor, places: int, scale: Scale, most: float) -> SecretTensor:
+    """2^x at `scale` of `[n]` words with `places` >= 30 fraction bits, from `least_exponent`; at most `most`.
+
+    About 30 rounds.
+    """
+    whole = shift_right(x, places)
+    rest = x - whole * (1 << places)
+    part = rest.shifted_down(places - NORMAL_BITS) if places > NORMAL_BITS else rest
+    centred = (2 * part.view(bound=1 << NORMAL_BITS) - (1 << NORMAL_BITS)).view(bound=1 << NORMAL_BITS)
+    mantissa = polynomial(centred, _EXP2, NORMAL_BITS, KEPT_BITS)
+    bound = int(most * scale.factor * (1 + 2.0**-20)) + 4
+    return _times_power_of_two(mantissa, whole + (scale.bits + SPARE), bound).view(scale=scale)
+
+
+#: 2^r for t = 2 r - 1: around the octave's middle the coefficients are small.
+_EXP2: Final = interpolated(lambda t: np.exp2((t + 1) / 2), 7, NORMAL_BITS)
 
 
 def _times_power_of_two(x: SecretTensor, power: SecretTensor, bound: int) -> SecretTensor:
     """x 2^(power - SPARE) without x's `KEPT_BITS`, for a secret power from 0 to 63."""
-    power = SecretTensor(power.protocol, power.share, INTEGER, 63)
-    bits = SecretTensor.of_bits(planes_of(power, LOW_BITS + 1))
+    bits = SecretTensor.of_bits(planes_of(power.view(bound=63), LOW_BITS + 1))
     factors = [bits[j] * ((1 << (1 << j)) - 1) + 1 for j in range(LOW_BITS)]
     while len(factors) > 1:
         factors = [
             product(a, b, 0, a.bound * b.bound) for a, b in zip(factors[::2], factors[1::2], strict=False)
         ] + factors[len(factors) // 2 * 2 :]
     wide = product(x, factors[0], 0, 1 << (KEPT_BITS + 33))
-    small = wide.protocol.truncate(wide.share, KEPT_BITS + SPARE)
-    low = SecretTensor(wide.protocol, small, INTEGER, 1 << 30)
+    low = wide.shifted_down(KEPT_BITS + SPARE).view(bound=1 << 30)
     shift = (1 << LOW_BITS) - KEPT_BITS - SPARE
     high = wide.linear(lambda words: words << shift, bound=1 << 61)
-    return SecretTensor(x.protocol, (low + bits[LOW_BITS] * (high - low)).share, INTEGER, bound)
-
-
-def _table(above: SecretTensor, entries: Sequence[int]) -> SecretTensor:
-    """The entry of the highest 1's place; entries may be negative. No message."""
-    made = weighted(above, [entry - min(entries) for entry in entries]) + min(entries) * above[0]
-    bound = max(abs(entry) for entry in entries)
-    return SecretTensor(made.protocol, made.share, INTEGER, max(1, bound))
+    return (low + bits[LOW_BITS] * (high - low)).view(bound=bound)

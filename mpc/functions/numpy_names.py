@@ -16,7 +16,9 @@ from mpc.errors import NotSupported
 from mpc.functions import order, shape, sort
 from mpc.functions.activation import tanh
 from mpc.functions.divide import divide, reciprocal
-from mpc.functions.exponential import exp, log
+from mpc.functions.exponential import exp
+from mpc.functions.logarithm import log, log1p
+from mpc.functions.power import power
 from mpc.functions.root import sqrt
 from mpc.tensor import SecretTensor, concat, stack, where
 
@@ -38,6 +40,11 @@ def divided(x: Any, y: Any) -> Any:
     if not isinstance(x, SecretTensor):
         return divide(y.lift(x), y)
     return divide(x, y) if isinstance(y, SecretTensor) else x / y
+
+
+def _raised(x: Any, y: Any) -> Any:
+    """x ** y where one of them is secret."""
+    return power(x if isinstance(x, SecretTensor) else y.lift(x), y)
 
 
 def _product(x: Any, y: Any) -> Any:
@@ -64,6 +71,8 @@ UFUNCS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         np.sqrt: sqrt,
         np.exp: exp,
         np.log: log,
+        np.log1p: log1p,
+        np.power: _raised,
         np.tanh: tanh,
         np.maximum: _swapped(order.maximum),
         np.minimum: _swapped(order.minimum),

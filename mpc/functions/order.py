@@ -13,8 +13,7 @@ from mpc.tensor import Public, SecretTensor, concat, stack, where
 
 def absolute(x: SecretTensor) -> SecretTensor:
     """|x|. One comparison with 0 and one product."""
-    magnitude = x - 2 * ((x < 0) * x)
-    return SecretTensor(x.protocol, magnitude.share, x.scale, x.bound)
+    return (x - 2 * ((x < 0) * x)).view(bound=x.bound)
 
 
 def sign(x: SecretTensor) -> SecretTensor:
@@ -47,7 +46,7 @@ def clip(x: SecretTensor, low: Public, high: Public) -> SecretTensor:
     floor, ceiling = floor.rescale(x.scale), ceiling.rescale(x.scale)
     beyond = stack([x - floor, ceiling - x]) < 0
     steps = (beyond * stack([floor - x, ceiling - x])).sum(0)
-    return SecretTensor(x.protocol, (x + steps).share, x.scale, max(floor.bound, ceiling.bound))
+    return (x + steps).view(bound=max(floor.bound, ceiling.bound))
 
 
 def amax(x: SecretTensor, axis: int | None = None) -> SecretTensor:
@@ -96,20 +95,19 @@ def _greatest(values: SecretTensor, placed: bool) -> list[SecretTensor]:
     A tree over neighbours, in which the left one wins a tie; values and places move in one product.
     """
     bound = max(values.bound, values.shape[0]) if placed else values.bound
-    rows = [values.linear(lambda words: words, scale=INTEGER, bound=bound)]
+    rows = [values.view(scale=INTEGER, bound=bound)]
     if placed:
-        rows.append(_places(values).linear(lambda words: words, bound=bound))
+        rows.append(_places(values).view(bound=bound))
     items = stack(rows)  # [1 or 2, n, ...] words
     while items.shape[1] > 1:
         whole = items.shape[1] // 2 * 2
         left, right = items[:, 0:whole:2], items[:, 1:whole:2]
         second = left[0] < right[0]
-        made = left + second * (right - left)
-        made = SecretTensor(made.protocol, made.share, INTEGER, bound)
+        made = (left + second * (right - left)).view(bound=bound)
         items = concat([made, items[:, whole:]], axis=1) if items.shape[1] > whole else made
     found = [items[row, 0] for row in range(items.shape[0])]
-    found[0] = found[0].linear(lambda words: words, scale=values.scale, bound=values.bound)
-    return [found[0], *(place.linear(lambda words: words, bound=values.shape[0]) for place in found[1:])]
+    found[0] = found[0].view(scale=values.scale, bound=values.bound)
+    return [found[0], *(place.view(bound=values.shape[0]) for place in found[1:])]
 
 
 def _places(values: SecretTensor) -> SecretTensor:

@@ -125,8 +125,7 @@ def _counted(bits: SecretTensor) -> SecretTensor:
     totals = inside.linear(lambda words: words[:, -1:])
     before = totals.linear(lambda words: words.cumsum(0) - words, bound=flags.shape[1])
     places = (inside + before.broadcast_to(inside.shape) - 1).T
-    found = flags.T.dot(places)
-    return SecretTensor(found.protocol, found.share, INTEGER, bits.shape[1])
+    return flags.T.dot(places).view(bound=bits.shape[1])
 
 
 def _buckets(bits: SecretTensor) -> SecretTensor:
@@ -134,8 +133,7 @@ def _buckets(bits: SecretTensor) -> SecretTensor:
     flags = stack([1 - bits[0], bits[0]])
     for place in range(1, bits.shape[0]):
         high = bits[place].reshape(1, -1).broadcast_to(flags.shape) * flags
-        flags = concat([flags - high, high])
-        flags = SecretTensor(flags.protocol, flags.share, INTEGER, 1)
+        flags = concat([flags - high, high]).view(bound=1)
     return flags
 
 

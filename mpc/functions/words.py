@@ -47,12 +47,12 @@ def shift_right(x: SecretTensor, places: int) -> SecretTensor:
     """floor(word / 2^places), exactly: a truncation, whose last bit one comparison sets right."""
     if places == 0:
         return x
-    share = x.protocol.truncate(x.share, places)
-    guess = SecretTensor(x.protocol, share, x.scale, (x.bound >> places) + 1)
-    rest = x.linear(lambda words: words, scale=INTEGER) - _integer(guess) * (1 << places)
-    ceiling = SecretTensor(x.protocol, rest.share, INTEGER, 1 << places) < 0
-    exact = _integer(guess) - ceiling
-    return SecretTensor(x.protocol, exact.share, x.scale, (x.bound >> places) + 1)
+    words = x.view(scale=INTEGER)
+    guess = words.shifted_down(places)
+    # only the sign of the rest counts, and it is within one step: the wide product may pass 2^62 unharmed
+    steps = guess.linear(lambda floor: floor << places, bound=x.bound)
+    ceiling = (words - steps).view(bound=1 << places) < 0
+    return (guess - ceiling).view(scale=x.scale, bound=guess.bound)
 
 
 def popcount(x: SecretTensor, bits: int | None = None) -> SecretTensor:
@@ -60,7 +60,7 @@ def popcount(x: SecretTensor, bits: int | None = None) -> SecretTensor:
     planes = planes_of(x, bits)
     count = planes.shape[0]
     total = SecretTensor.of_bits(planes).sum(0)
-    return total.reshape(*x.shape).linear(lambda words: words, bound=count)
+    return total.reshape(*x.shape).view(bound=count)
 
 
 def prefix_or(planes: SecretBits) -> SecretBits:
@@ -89,7 +89,3 @@ def join(parts: list[SecretBits]) -> SecretBits:
     protocol = parts[0].protocol
     share = protocol.linear(lambda *words: torch.cat(words), *(part.share for part in parts))
     return SecretBits(protocol, share, parts[0].length)
-
-
-def _integer(x: SecretTensor) -> SecretTensor:
-    return x.linear(lambda words: words, scale=INTEGER)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 WORD_BITS = 64
+_ONE = torch.tensor(1)
 _SWAP_MASKS = {
     32: 0x00000000FFFFFFFF,
     16: 0x0000FFFF0000FFFF,
@@ -46,11 +47,11 @@ def cross_and(x: tuple[Tensor, Tensor], y: tuple[Tensor, Tensor]) -> Tensor:
     return (x[0] & (y[0] ^ y[1])) ^ (x[1] & y[0])
 
 
-def shift_right(x: Tensor, bits: int) -> Tensor:
-    """Logical shift: zeros come in from the left."""
-    if bits == 0:
+def shift_right(x: Tensor, bits: int | Tensor) -> Tensor:
+    """Logical shift: zeros come in from the left. One shift, or words of shifts from 1 to 63."""
+    if isinstance(bits, int) and bits == 0:
         return x.clone()
-    return (x >> bits) & ((1 << (WORD_BITS - bits)) - 1)
+    return (x >> bits) & ((_ONE << (WORD_BITS - bits)) - 1)
 
 
 def transpose64(blocks: Tensor) -> Tensor:

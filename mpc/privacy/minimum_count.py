@@ -14,7 +14,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mpc.encoding import INTEGER
 from mpc.errors import RangeError
 from mpc.tensor import SecretTensor, concat
 
@@ -39,7 +38,7 @@ def passes(counts: SecretTensor, minimum: int, structural: Sequence[bool]) -> Se
     mask = np.zeros((places.size, counts.shape[1]), dtype=np.int64)
     mask[np.arange(places.size), places] = 1
     spread = (empty.reshape(-1, 1).broadcast_to(mask.shape) * mask).sum(0)
-    return _as_flag(flags + spread)
+    return (flags + spread).view(bound=1)  # the two ways to pass exclude each other
 
 
 def all_of(flags: SecretTensor) -> SecretTensor:
@@ -49,8 +48,3 @@ def all_of(flags: SecretTensor) -> SecretTensor:
         joined = flags[:half] * flags[half : 2 * half]
         flags = joined if flags.shape[0] % 2 == 0 else concat([joined, flags[2 * half :]])
     return flags[0]
-
-
-def _as_flag(flags: SecretTensor) -> SecretTensor:
-    """The two ways to pass exclude each other, so the sum is 0 or 1: state the tight bound."""
-    return SecretTensor(flags.protocol, flags.share, INTEGER, 1)

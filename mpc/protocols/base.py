@@ -72,6 +72,8 @@ class Runtime:
         self.channel = channel
         self.keys = keys
         self.openings: list[Opening] = []
+        #: what `mpc.checks` keeps until the release, by place in the program
+        self.checks: dict[tuple[int, ...], Any] = {}
         self._local = threading.local()
 
     @property
@@ -165,7 +167,8 @@ class Protocol(ABC, Generic[ShareT]):
 
     Shares are opaque to callers. Arithmetic shares hold words of any shape; boolean shares hold
     planes packed 64 bits a word. Shapes of the two operands must already agree. Truncating products
-    shift right by `bits` with the error that `guarantees.truncation_error` names.
+    shift right by `bits` with the error that `guarantees.truncation_error` names; `truncate` takes one
+    public shift, or words of shifts that broadcast to the share.
     """
 
     guarantees: Guarantees
@@ -203,7 +206,7 @@ class Protocol(ABC, Generic[ShareT]):
     @abstractmethod
     def matmul(self, x: ShareT, y: ShareT, truncate: int = 0) -> ShareT: ...
     @abstractmethod
-    def truncate(self, x: ShareT, bits: int) -> ShareT: ...
+    def truncate(self, x: ShareT, bits: int | Tensor) -> ShareT: ...
 
     # bits
     @abstractmethod

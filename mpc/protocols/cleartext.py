@@ -59,7 +59,7 @@ class CleartextProtocol(Protocol[Tensor]):
     def matmul(self, x: Tensor, y: Tensor, truncate: int = 0) -> Tensor:
         return kernels.matmul(x, y) >> truncate
 
-    def truncate(self, x: Tensor, bits: int) -> Tensor:
+    def truncate(self, x: Tensor, bits: int | Tensor) -> Tensor:
         return x >> bits
 
     def xor_public(self, x: Tensor, words: Tensor) -> Tensor:

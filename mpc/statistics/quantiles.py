@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from mpc.bits import SecretBits
-from mpc.encoding import INTEGER, MAX_MAGNITUDE
+from mpc.encoding import MAX_MAGNITUDE
 from mpc.errors import PlanInvalid, RangeError
 from mpc.session import Session
 from mpc.statistics.base import Opened, Quantity, Statistic, StatisticRequest, Target, Value
@@ -142,7 +142,7 @@ class Selection:
         `planes` is `[columns, bits, rows]`, highest bit first; `active` `[candidates, rows]`; `counts` the
         pooled governing counts. Nothing opens. Rounds: about 12 a bit.
         """
-        n = _tight(counts[self.count_of], self.rows)
+        n = counts[self.count_of].view(bound=self.rows)
         num = np.array([goal.fraction.numerator for goal in self.targets], dtype=np.int64)
         den = np.array([goal.fraction.denominator for goal in self.targets], dtype=np.int64)
         rank = (n - 1) * num
@@ -163,15 +163,15 @@ class Selection:
         for bit in range(self.bits):
             ones = planes[columns, bit]
             zeros = live & ~ones
-            count = _tight(_count(zeros), self.rows)
+            count = _count(zeros).view(bound=self.rows)
             keep = rank.reshape(-1, 1).less_bits(((below + count) * den).reshape(-1, 1))
             branches: list[Any] = session.gather(
                 partial(_narrow, live, zeros, keep), partial(_weighted, keep, count)
             )
             live, (kept, skipped) = branches
-            below = _tight(below + skipped, self.rows)
+            below = (below + skipped).view(bound=self.rows)
             value = value * 2 + (1 - kept)
-        return _tight(value, 1 << self.bits)
+        return value.view(bound=1 << self.bits)
 
     def _divide(
         self, last: SecretTensor, num: np.ndarray, den: np.ndarray
@@ -185,10 +185,10 @@ class Selection:
         reciprocal = (1 << shift) // den.astype(object) + 1
         # num <= den: one factor num * reciprocal keeps the bound at rows * 2^shift whatever den
         wide = last * (num * reciprocal).astype(np.int64)
-        guess = SecretTensor(wide.protocol, wide.protocol.truncate(wide.share, shift), INTEGER, self.rows + 2)
-        rest = _tight(last * num - guess * den, 2 * int(den.max()))
+        guess = wide.shifted_down(shift).view(bound=self.rows + 2)
+        rest = (last * num - guess * den).view(bound=2 * int(den.max()))
         over = rest < 0
-        return guess - over, _tight(rest + over * den, int(den.max()))
+        return guess - over, (rest + over * den).view(bound=int(den.max()))
 
     def _records_on_each_side(
         self, index: SecretTensor, n: SecretTensor, minimum: int, extremes: bool
@@ -198,7 +198,7 @@ class Selection:
         inner = sides[0] * sides[1]
         extreme = np.array([int(goal.extreme) for goal in self.targets])
         allowed = extreme * int(extremes)
-        return _tight(inner * (1 - extreme) + allowed, 1)
+        return (inner * (1 - extreme) + allowed).view(bound=1)
 
 
 def _count(bits: SecretBits) -> SecretTensor:
@@ -218,11 +218,6 @@ def _weighted(keep: SecretBits, count: SecretTensor) -> tuple[SecretTensor, Secr
     """The decision as a word, and the count that is skipped when the upper half is kept."""
     kept = SecretTensor.of_bits(keep).reshape(-1)
     return kept, count - kept * count
-
-
-def _tight(x: SecretTensor, bound: int) -> SecretTensor:
-    """State a bound that the algorithm guarantees and interval arithmetic cannot see."""
-    return SecretTensor(x.protocol, x.share, x.scale, min(bound, x.bound))
 
 
 def bit_planes(column: ColumnSpec, rows: Rows, bits: int, length: int) -> np.ndarray:

@@ -75,12 +75,22 @@ def test_operators_broadcast_and_divide_publics(protocol: str) -> None:
         assert np.abs(got - wanted).max() <= 2 * 2.0**-16
 
 
-def test_by_zero_is_zero_and_not_garbage(protocol: str) -> None:
-    def program(session: Session) -> Any:
-        a = session.input(np.array([5.0, 0.0, -7.0]), owner=0, bound=8 << 16)
-        return a / session.input(np.array([0.0, 0.0, 0.0]), owner=1, bound=8 << 16)
+def test_by_zero_is_what_was_asked_for_or_suppresses_the_result(protocol: str) -> None:
+    x, y = np.array([5.0, 0.0, -7.0, -6.0]), np.array([0.0, 0.0, 0.25, -0.5])
 
-    assert np.array_equal(release(program, protocol), np.zeros(3))
+    def divided(**options: float) -> Any:
+        def program(session: Session) -> Any:
+            a, b = session.input(x, owner=0, bound=8 << 16), session.input(y, owner=1, bound=8 << 16)
+            return mpc.divide(a, b, **options)
+
+        return release(program, protocol)
+
+    assert np.array_equal(divided(otherwise=0.0), [0, 0, -28, 12])
+    assert np.array_equal(divided(otherwise=-1.5), [-1.5, -1.5, -28, 12])
+    assert np.array_equal(divided(otherwise=2, least=0.5), [2, 2, 2, 12])
+    for options in ({}, {"least": 0.5}):
+        with pytest.raises(RangeError, match="no divisor is nearer to 0 than"):
+            divided(**options)
 
 
 def test_what_could_leave_the_ring_is_refused_before_it_runs(protocol: str) -> None:

@@ -41,16 +41,19 @@ def test_every_root_is_right(protocol: str, seed: int, bits: int, places: int) -
         assert np.all(np.abs(got - want) <= np.maximum(2 * unit, want * RELATIVE))
 
 
-def test_what_has_no_root_is_zero_and_shapes_stay(protocol: str) -> None:
+def test_what_has_no_root_is_what_was_asked_for_and_shapes_stay(protocol: str) -> None:
     x = np.array([[4.0, 0.0, -4.0], [2.25, 1e-9, -100.0]])
 
     def program(session: Session) -> Any:
         a = session.input(x, owner=1, bound=128 << 16)
-        return np.sqrt(a), mpc.rsqrt(a, least=0.25)
+        return mpc.sqrt(a, otherwise=-1), mpc.rsqrt(a, least=0.25, otherwise=0.0)
 
     root, inverse = release(program, protocol)
-    assert np.abs(root - [[2, 0, 0], [1.5, 0, 0]]).max() <= 2 * 2.0**-16
+    assert np.abs(root - [[2, 0, -1], [1.5, 0, -1]]).max() <= 2 * 2.0**-16
     assert np.abs(inverse - [[0.5, 0, 0], [2 / 3, 0, 0]]).max() <= 2 * 2.0**-16
+    for root in (np.sqrt, lambda a: mpc.rsqrt(mpc.abs(a), least=0.25)):
+        with pytest.raises(RangeError, match="root: no number is below"):
+            release(lambda s, root=root: root(s.input(x, owner=1, bound=128 << 16)), protocol)
 
 
 def test_roots_that_could_leave_the_ring_are_refused(protocol: str) -> None:
@@ -65,5 +68,5 @@ def test_roots_that_could_leave_the_ring_are_refused(protocol: str) -> None:
         a = session.secret(session.input(np.arange(2), owner=0, bound=9).share, Scale(digits=2), 9)
         return mpc.sqrt(a)
 
-    with pytest.raises(RangeError, match="decimals"):
+    with pytest.raises(RangeError, match="of decimals"):
         release(decimals, protocol)

@@ -95,7 +95,7 @@ class ReplicatedProtocol(Protocol[ReplicatedShare]):
             return truncation.matmul(self.runtime, x, y, truncate)
         return arithmetic.matmul(self.runtime, x, y)
 
-    def truncate(self, x: ReplicatedShare, bits: int) -> ReplicatedShare:
+    def truncate(self, x: ReplicatedShare, bits: int | Tensor) -> ReplicatedShare:
         return truncation.truncate(self.runtime, x, bits)
 
     def xor_public(self, x: ReplicatedShare, words: Tensor) -> ReplicatedShare:

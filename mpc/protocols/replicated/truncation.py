@@ -16,20 +16,31 @@ Let z' = z + 2^62, so 0 <= z' < 2^63. t_0 is known to P0 and P2, t_1 to P1 and P
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
+from mpc.errors import RangeError
 from mpc.kernels import reference as kernels
 from mpc.protocols.base import Cost, Runtime, Step
 from mpc.protocols.replicated.shares import PARTIES, ReplicatedShare
 
 _OFFSET = 1 << 62
+_ONE = torch.tensor(1)
 _LOW_63 = (1 << 63) - 1
+#: The most bits that a truncation drops.
+MAX_SHIFT = 62
 
 
-def truncate_parts(runtime: Runtime, part: Tensor, bits: int) -> ReplicatedShare:
-    """Share of floor-or-ceiling((z_0 + z_1 + z_2) / 2^bits), where `part` is this party's z_i."""
-    if bits == 0:
-        raise ValueError("truncate_parts shifts by at least one bit")
+def truncate_parts(runtime: Runtime, part: Tensor, bits: int | Tensor) -> ReplicatedShare:
+    """Share of floor-or-ceiling((z_0 + z_1 + z_2) / 2^bits), where `part` is this party's z_i.
+
+    `bits` are public, from 1 to 62: one shift, or words that broadcast to the part.
+    """
+    shifts = torch.as_tensor(bits)
+    if shifts.numel() and not 1 <= int(shifts.min()) <= int(shifts.max()) <= MAX_SHIFT:
+        raise RangeError(
+            f"A truncation drops 1 to {MAX_SHIFT} bits.", remedy="Leave out a shift by 0; beyond, take 0."
+        )
     step, shape = runtime.step("truncate.open"), tuple(part.shape)
     if runtime.party == 2:
         _deal(step, part, bits)
@@ -42,7 +53,7 @@ def truncate_parts(runtime: Runtime, part: Tensor, bits: int) -> ReplicatedShare
     return spread(runtime, _wrapped(step, opened, bits), shape)
 
 
-def _deal(step: Step, part: Tensor, bits: int) -> None:
+def _deal(step: Step, part: Tensor, bits: int | Tensor) -> None:
     """P2: r, and the two-party shares of its parts."""
     shape = tuple(part.shape)
     r = step.mask(0, shape, lane=0) + step.mask(1, shape, lane=0) - part
@@ -51,7 +62,7 @@ def _deal(step: Step, part: Tensor, bits: int) -> None:
     step.send(1, low - step.mask(0, shape, lane=1), top - step.mask(0, shape, lane=2))
 
 
-def _wrapped(step: Step, opened: Tensor, bits: int) -> Tensor:
+def _wrapped(step: Step, opened: Tensor, bits: int | Tensor) -> Tensor:
     """P0 or P1: its additive share of the truncated value, from the opened c and the dealt parts."""
     shape, party = tuple(opened.shape), step.runtime.party
     if party == 0:
@@ -62,7 +73,10 @@ def _wrapped(step: Step, opened: Tensor, bits: int) -> Tensor:
     share = (1 - 2 * c_top) * top - low
     if party == 0:
         share = (
-            share + kernels.shift_right(opened & _LOW_63, bits) + (c_top << (63 - bits)) - (1 << (62 - bits))
+            share
+            + kernels.shift_right(opened & _LOW_63, bits)
+            + (c_top << (63 - bits))
+            - (_ONE << (62 - bits))
         )
     return share
 
@@ -86,7 +100,7 @@ def truncate_cost(elements: int) -> Cost:
     return Cost(2, (16 * elements,) * PARTIES)
 
 
-def truncate(runtime: Runtime, x: ReplicatedShare, bits: int) -> ReplicatedShare:
+def truncate(runtime: Runtime, x: ReplicatedShare, bits: int | Tensor) -> ReplicatedShare:
     """Shift a share right by `bits`; needs |x| < 2^62."""
     return truncate_parts(runtime, x.own, bits)
 

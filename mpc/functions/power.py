@@ -1,0 +1,156 @@
+"""x^y = 2^(y e) 2^(y log2(m)) for |x| = m 2^e: the whole part of the logarithm multiplies y exactly, so that
+a large result is as good as a small one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpc.checks import demand, in_domain
+from mpc.encoding import DEFAULT_BITS, INTEGER, MAX_MAGNITUDE
+from mpc.errors import RangeError
+from mpc.functions.exponential import (
+    MAX_EXP_BITS,
+    NORMAL_BITS,
+    check_exponent,
+    exp2,
+    least_exponent,
+    limited,
+)
+from mpc.functions.logarithm import LOG2, UNIT, of_mantissa
+from mpc.functions.normal import binary_scale, normalised, product, weighted
+from mpc.tensor import SecretTensor, stack
+
+#: The largest magnitude of an exponent: the error of x^y grows with it, to 2^-15 here.
+MAX_EXPONENT = 1 << 12
+
+
+def power(
+    x: SecretTensor,
+    y: SecretTensor | float,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    otherwise: float | None = None,
+) -> SecretTensor:
+    """x^y at x's scale (16 fraction bits where an integer is not raised to a whole number >= 0).
+
+    The domain: any x for whole public y, x >= 0 for other public y, but not 0 where y < 0; x > 0 for secret
+    y. y is within 2^12. Integers to a whole power >= 0 are exact; else the error is below 2 units in the last
+    place plus 2^-22 + 2^-27 |y| of the result.
+
+    `least` is a public lower bound on |x| and belongs to the domain; `most` one above the result, which is
+    demanded to hold (`mpc.checks`). Out of the domain the result is `otherwise`; without it that is demanded
+    not to happen. `RangeError` before anything runs if the result could leave the ring, and for decimals.
+    Whole powers of integers: 1 round a product; a square of reals 2; else about 90.
+    """
+    if not isinstance(y, SecretTensor) and _by_products_of(x, y):
+        return _by_products(x, int(y))
+    scale = binary_scale(x, DEFAULT_BITS, MAX_EXP_BITS)
+    shape = np.broadcast_shapes(x.shape, y.shape if isinstance(y, SecretTensor) else ())
+    exponent = _secret(y.broadcast_to(shape)) if isinstance(y, SecretTensor) else _public(y)
+    smallest = max(1, int((least or 0) * x.scale.factor))
+    reach = exponent.reach(math.log2(smallest / x.scale.factor), math.log2(max(1, x.bound) / x.scale.factor))
+    top = reach if most is None else min(reach, math.log2(most))
+    check_exponent(top, scale, "least=..., a public lower bound on |x|, or most=..., one above the result")
+
+    flat = x.broadcast_to(shape).view(scale=INTEGER).reshape(-1)
+    lowest = 0 if exponent.takes_zero and least is None else smallest
+    magnitude, sign, invalid = _magnitude(flat, lowest, signed=exponent.takes_negative)
+    above, m = normalised(magnitude, NORMAL_BITS)
+    wholes = weighted(above, [place + 1 - x.scale.bits for place in range(above.shape[0])])
+    scaled, over = limited(
+        exponent.times(wholes, of_mantissa(m, LOG2)),
+        least_exponent(scale) << NORMAL_BITS,
+        math.ceil(max(top, least_exponent(scale)) * UNIT),
+    )
+    made = exp2(scaled, NORMAL_BITS, scale, 2.0 ** max(top, 0.0))
+    inside = above[0]  # 0 where x is 0 or out of the domain
+    if top < reach:
+        demand(product(over, inside, 0, 1), f"a power: no result is above {most:g}")
+    made = (made * product(sign, inside, 0, 1) if exponent.odd else made * inside).view(bound=made.bound)
+    return in_domain(made, invalid, otherwise, "a power: every base is in the domain").reshape(*shape)
+
+
+def _by_products_of(x: SecretTensor, y: float) -> bool:
+    """Whether products alone do it within the error: a power of integers, or a square that fits the ring."""
+    whole = y >= 0 and float(y).is_integer()
+    return whole and (x.scale == INTEGER or y == 0 or (y == 2 and x.bound**2 < MAX_MAGNITUDE))
+
+
+def _by_products(x: SecretTensor, exponent: int) -> SecretTensor:
+    """Square and multiply."""
+    if exponent == 0:
+        return x.lift(np.ones(x.shape, dtype=np.int64)).rescale(x.scale)
+    if exponent == 1:
+        return x
+    root = _by_products(x, exponent // 2)
+    return root * root * x if exponent % 2 else root * root
+
+
+def _magnitude(
+    x: SecretTensor, lowest: int, *, signed: bool
+) -> tuple[SecretTensor, SecretTensor, SecretTensor]:
+    """|x|, or 0 out of the domain; the sign; flags of what is out of it (nearer to 0 than `lowest`)."""
+    if not signed:
+        invalid = x < lowest
+        return (x - x * invalid).view(bound=x.bound), (1 - invalid).view(bound=1), invalid
+    flags = stack([x, x - lowest, -x - lowest]) < 0
+    sign = (1 - 2 * flags[0]).view(bound=1)
+    # with lowest = 0 both cannot be: everything is in the domain
+    invalid = product(flags[1], flags[2], 0, 1)
+    return (x * product(sign, 1 - invalid, 0, 1)).view(bound=x.bound), sign, invalid
+
+
+@dataclass(frozen=True, repr=False)
+class _Exponent:
+    """y as words with `places` fraction bits, public (an integer) or secret; and what it takes as a base."""
+
+    words: SecretTensor | int
+    places: int
+    takes_negative: bool = False
+    takes_zero: bool = False
+    odd: bool = False
+
+    def reach(self, low: float, high: float) -> float:
+        """The largest y L for logarithms L from low to high."""
+        if isinstance(self.words, int):
+            y = self.words / 2.0**self.places
+            return max(y * low, y * high)
+        return self.words.bound / 2.0**self.places * max(abs(low), abs(high))
+
+    def times(self, whole: SecretTensor, part: SecretTensor) -> SecretTensor:
+        """y (whole + part) with `NORMAL_BITS`, as the part has."""
+        y, up = self.words, NORMAL_BITS - self.places
+        if isinstance(y, int):
+            below = part.linear(lambda words: words * y, bound=part.bound * abs(y))
+            below = below.shifted_down(self.places) if self.places else below
+            return whole * (y << up) + below
+        both = y.reshape(-1)
+        below = product(part, both, self.places, (part.bound * both.bound) >> self.places)
+        return whole * both * (1 << up) + below
+
+
+def _public(y: float) -> _Exponent:
+    if not abs(y) <= MAX_EXPONENT:
+        raise _too_large()
+    if float(y).is_integer():
+        return _Exponent(int(y), 0, takes_negative=True, takes_zero=y > 0, odd=bool(int(y) % 2))
+    places = NORMAL_BITS - max(0, math.frexp(y)[1])
+    return _Exponent(round(y * 2**places), places, takes_zero=y > 0)
+
+
+def _secret(y: SecretTensor) -> _Exponent:
+    scale = binary_scale(y, 0, NORMAL_BITS)
+    if y.bound > min(MAX_EXPONENT * scale.factor, UNIT):
+        raise _too_large()
+    return _Exponent(y.view(scale=INTEGER), scale.bits)
+
+
+def _too_large() -> RangeError:
+    return RangeError(
+        f"An exponent beyond {MAX_EXPONENT} (or beyond 2^30 units of its scale) loses the result's digits.",
+        remedy="Narrow its bound; or take the logarithm, multiply, and take mpc.exp.",
+    )

@@ -1,0 +1,131 @@
+"""Checks on secrets: what holds changes nothing, what does not suppresses the result and tells no place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mpc
+from mpc import checks
+from mpc.errors import RangeError
+from mpc.protocols.table import PROTOCOLS
+from mpc.randomness import OnceLedger
+from mpc.session import PartyRun, Session, run_parties
+
+everywhere = pytest.mark.parametrize("protocol", PROTOCOLS)
+
+
+def runs(program: Any, protocol: str = "replicated") -> list[PartyRun]:
+    return run_parties(program, protocol=protocol, ledgers=OnceLedger)
+
+
+def assumed(
+    session: Session, x: np.ndarray, bound: int, least: int | None = None, wide: int = 1 << 60
+) -> Any:
+    a = session.input(x, owner=0, bound=wide)
+    return checks.assume_bound(a, bound, source="catalogue", what="age", least=least)
+
+
+@everywhere
+@settings(max_examples=25)
+@given(
+    values=st.lists(st.integers(-(2**60), 2**60), min_size=1, max_size=6),
+    bound=st.integers(0, 2**60),
+    least=st.one_of(st.none(), st.integers(-(2**60), 2**60)),
+)
+def test_a_stated_bound_holds_or_the_result_is_suppressed(
+    protocol: str, values: list[int], bound: int, least: int | None
+) -> None:
+    x, low = np.array(values), -bound if least is None else least
+    if low > bound:
+        with pytest.raises(RangeError, match="is empty"):
+            runs(lambda s: assumed(s, x, bound, least), protocol)
+    elif np.all((low <= x) & (x <= bound)):
+        assert np.array_equal(runs(lambda s: assumed(s, x, bound, least), protocol)[0].result, x)
+    else:
+        with pytest.raises(RangeError, match="age between"):
+            runs(lambda s: assumed(s, x, bound, least), protocol)
+
+
+@everywhere
+def test_a_stated_bound_makes_room(protocol: str) -> None:
+    """A product of two inputs of 60 bits is refused; of two that are stated to have 8 it is not."""
+    x = np.array([-200, 3])
+
+    def program(session: Session) -> Any:
+        return assumed(session, x, 255) * assumed(session, x, 255)
+
+    done = runs(program, protocol)
+    assert np.array_equal(done[0].result, x * x)
+    assert done[0].checks == ("age between -255 and 255 (as words; stated by the catalogue)",) * 2
+    with pytest.raises(RangeError, match="A product could reach"):
+        runs(lambda s: s.input(x, owner=0, bound=1 << 60) * s.input(x, owner=0, bound=1 << 60), protocol)
+
+
+@everywhere
+def test_one_flag_opens_for_all_checks_of_all_branches(protocol: str) -> None:
+    def program(session: Session) -> Any:
+        x = np.arange(1, 5)
+        branches = [lambda k=k: assumed(session, x * k, 100).sum() for k in range(1, 4)]
+        root = mpc.sqrt(session.input(x, owner=1 % session.runtime.channel.parties, bound=4))
+        return {"sums": session.gather(*branches), "roots": (root,), "bits": root.less_bits(1.5)}
+
+    done = runs(program, protocol)
+    for run in done:
+        assert run.result["sums"] == [10, 20, 30]
+        assert np.array_equal(run.result["bits"], [1, 1, 0, 0])
+        assert [opening.elements for opening in run.openings] == [1]
+        assert run.checks == done[0].checks
+    assert len(done[0].checks) == 4
+
+
+def test_an_analyst_states_nothing() -> None:
+    with pytest.raises(RangeError, match="catalogue, holder"):
+        runs(
+            lambda s: checks.assume_bound(
+                s.input(np.ones(1), owner=0, bound=1 << 20), 5, source="analyst", what="x"
+            )
+        )
+
+
+def test_a_failed_check_shows_no_word_and_no_place() -> None:
+    with pytest.raises(RangeError) as caught:
+        runs(lambda s: assumed(s, np.array([1, 424242, 3]), 10))
+    assert "424242" not in str(caught.value)
+    assert "redacted" in repr(checks.Check("why", None))  # type: ignore[arg-type]
+
+
+def test_what_is_suppressed_opens_as_zeros() -> None:
+    """The words that the parties open are 0, not the result beside a flag that asks not to look."""
+    opened: list[Any] = []
+
+    def program(session: Session) -> Any:
+        reveal = session.protocol.reveal
+
+        def watched(share: Any) -> Any:
+            words = reveal(share)
+            opened.append(words.clone())
+            return words
+
+        session.protocol.reveal = watched  # type: ignore[method-assign]
+        return assumed(session, np.array([7, 8, 9]), 8)
+
+    with pytest.raises(RangeError):
+        runs(program)
+    assert sorted({int(word) for words in opened for word in words.reshape(-1)}) == [0, 1]
+
+
+def test_traffic_does_not_depend_on_a_check() -> None:
+    def counted(x: np.ndarray) -> list[Any]:
+        def program(session: Session) -> None:
+            assumed(session, x, 8)
+            assert checks.failed(session.runtime) is not None
+            session.runtime.checks.clear()  # so that the release does not open it
+
+        return [run.traffic for run in runs(program)]
+
+    assert counted(np.array([1, 2])) == counted(np.array([1, 2000]))
