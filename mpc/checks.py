@@ -13,8 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from mpc.encoding import INTEGER
-from mpc.errors import RangeError
+import numpy as np
+
+from mpc.encoding import INTEGER, Words
+from mpc.errors import ProtocolAbort, RangeError
+from mpc.kernels.reference import WORD_BITS
 from mpc.protocols.base import Runtime
 from mpc.tensor import SecretTensor, stack
 
@@ -22,12 +25,13 @@ from mpc.tensor import SecretTensor, stack
 SOURCES: Final = ("catalogue", "holder", "model owner")
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(repr=False)
 class Check:
     """A demand in words, and the secret number of elements that do not meet it."""
 
     why: str
     broken: SecretTensor
+    settled: bool = False
 
     def __repr__(self) -> str:
         return f"Check({self.why!r}, redacted)"
@@ -51,34 +55,54 @@ def made(runtime: Runtime) -> list[Check]:
     return [runtime.checks[place] for place in sorted(runtime.checks)]  # branches end in any order
 
 
-def failed(runtime: Runtime) -> SecretTensor | None:
-    """1 if any check of the session fails, else 0; None if there was none. One comparison."""
-    checks = made(runtime)
+def settle(runtime: Runtime) -> SecretTensor | None:
+    """1 if any check since the last call fails, else 0; None if there was none. One comparison.
+
+    Whoever settles checks must suppress by the outcome all that depends on them.
+    """
+    checks = [check for check in made(runtime) if not check.settled]
     if not checks:
         return None
     total = checks[0].broken
     for check in checks[1:]:
         total = total + check.broken
+    for check in checks:
+        check.settled = True
     return total > 0
 
 
-def assume_bound(
-    x: SecretTensor, bound: int, *, source: str, what: str, least: int | None = None
-) -> SecretTensor:
-    """x under the bound on its words that `source` states for `what`, checked on shares.
+def require_settled(runtime: Runtime) -> None:
+    """`ProtocolAbort` if a result is about to leave whose checks nobody has looked at."""
+    if left := [check.why for check in made(runtime) if not check.settled]:
+        raise ProtocolAbort(f"A result was to be released without its checks: {'; '.join(left)}.")
 
-    The words must lie from `least` (by default -bound) to `bound`. One comparison of 2 elements an element
-    of x, over the planes of x's own bound: at most 8 rounds; one word is kept for the release. Reveals
-    nothing here. Raises `RangeError` for a source that may not state bounds, and for an empty range.
+
+def assume_bound(
+    x: SecretTensor,
+    bound: int | Words,
+    *,
+    source: str,
+    what: str,
+    least: int | Words | None = None,
+) -> SecretTensor:
+    """x under the bound on its words that `source` states, checked on shares; `what` names it in the result.
+
+    The words must lie from `least` (by default -bound) to `bound`; both are one for all, or words that
+    broadcast to x. Whatever x was said to be before: two comparisons over all 64 bit planes, 8 rounds, 54 B
+    an element and party; one word is kept for the release. Reveals nothing here. Raises `RangeError` for a
+    source that may not state bounds, and for an empty range.
     """
-    low = -bound if least is None else least
+    high = np.asarray(bound, dtype=np.int64)
+    low = -high if least is None else np.asarray(least, dtype=np.int64)
     if source not in SOURCES:
         raise RangeError(
             f"A bound was stated by the {source}.", remedy=f"Bounds come from one of: {', '.join(SOURCES)}."
         )
-    if low > bound:
-        raise RangeError(f"The range {low} to {bound} is empty.", remedy="Exchange its ends.")
-    words = x.view(scale=INTEGER)
-    beyond = stack([bound - words, words - low]) < 0
-    demand(beyond, f"{what} between {low} and {bound} (as words; stated by the {source})")
-    return x.view(bound=min(x.bound, max(abs(low), abs(bound))))
+    if np.any(low > high):
+        raise RangeError("A range that was stated is empty.", remedy="Exchange its ends.")
+    words = x.view(scale=INTEGER, bound=1)  # nothing is taken for granted of them: no bound is checked here
+    ends = stack([high - words, words - low])
+    flat = ends.protocol.linear(lambda word: word.reshape(-1), ends.share)
+    beyond = SecretTensor(x.protocol, ends.protocol.sign(flat, WORD_BITS - 1))
+    demand(beyond, f"{what} (stated by the {source})")
+    return x.view(bound=max(1, int(np.abs(low).max()), int(np.abs(high).max())))

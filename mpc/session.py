@@ -53,8 +53,8 @@ class Session:
 
     @property
     def checks(self) -> list[str]:
-        """What this session demands of secrets so far; all of it opens as one flag at the release."""
-        return [check.why for check in checks.made(self.runtime)]
+        """What this session demands of secrets so far, each demand once."""
+        return list(dict.fromkeys(check.why for check in checks.made(self.runtime)))
 
     @property
     def traffic(self) -> Traffic:
@@ -206,7 +206,7 @@ def release(session: Session, value: Any) -> Any:
     If the program made checks, one flag opens with the result: 1 if any of them fails. Then all secrets open
     as 0, and `RangeError` names what was demanded, not which demand failed nor where.
     """
-    broken = checks.failed(session.runtime)
+    broken = checks.settle(session.runtime)
     if broken is None:
         return _each_secret(value, partial(_opened, session))
     keep = 1 - broken

@@ -8,20 +8,25 @@ sums travel; percentiles run on shared rows.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
+from mpc import checks
 from mpc.bits import SecretBits
-from mpc.encoding import INTEGER, LIMB_BITS, Words, from_limbs, limbs_for, to_limbs
+from mpc.checks import assume_bound
+from mpc.encoding import INTEGER, MAX_MAGNITUDE, Words, from_limbs, limbs_for, to_limbs
 from mpc.errors import PlanInvalid, ProtocolAbort, RangeError
 from mpc.kernels.reference import WORD_BITS, words_for
+from mpc.privacy.broken_checks import BROKEN, gate
+from mpc.privacy.broken_checks import RULE as CHECKED
 from mpc.privacy.minimum_count import RULE, passes
 from mpc.session import Session
+from mpc.statistics import ranges
 from mpc.statistics.base import Quantity, Statistic, StatisticOutcome, StatisticRequest, Target
 from mpc.statistics.quantiles import Selection, bit_planes, columns_of, pack
 from mpc.statistics.requests import check_groups, check_quantities, expand_requests
@@ -188,7 +193,21 @@ class JointQuery:
     @property
     def openings(self) -> tuple[str, ...]:
         """What opens to the recipient, one sentence each."""
-        return tuple(_sentence(cell) for cell in self.cells)
+        return (*self.checks, *(_sentence(cell) for cell in self.cells))
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """What is checked on shares, one sentence a flag: it opens with the counts that pass."""
+        sentence = (
+            f"whether {ranges.WHY}: one flag over all holders, with every count that passes the minimum "
+        )
+        return (sentence + f"count; if it does not hold, nothing else opens (rule {CHECKED})",)
+
+    @property
+    def accuracy(self) -> tuple[str, ...]:
+        """What the recipient's numbers rest on, one sentence each."""
+        made = ["counts, sums and percentiles are exact; one rounding each to a float where they are divided"]
+        return (*made, f"bounds stated by the catalogue and checked on shares: {ranges.WHY}")
 
     # --- at the holder --------------------------------------------------------------------------
 
@@ -256,30 +275,47 @@ class JointQuery:
         minimum_count: int,
         allow_extremes: bool,
     ) -> SecretTensor:
-        """The gated output vector `[output_elements]`: flags, and flag times value.
+        """The gated output vector `[output_elements]`: what the gate says, and its flag times the value.
 
-        `inputs[h][block]` is the flat share of holder h's block. Reveals nothing; traffic depends on public
-        facts only. Rounds: about 12, and about 12 a bit of the widest column with percentiles.
+        `inputs[h][block]` is the flat share of holder h's block; its words are checked against the catalogue.
+        Reveals nothing; traffic depends on public facts only. Rounds: about 16, and about 12 a bit of the
+        widest column with percentiles.
         """
-        counts = self._stacked(session, inputs, "counts", max(self.rows_at_most))
-        flags = passes(counts, minimum_count, self._structural)
-        pooled = SecretTensor(session.protocol, counts.sum(0).share, INTEGER, self.total_rows)
-        wide, governors, percentiles = [pooled], list(range(len(self.counts))), []
+        counts = self._stacked(
+            session, inputs, "counts", ranges.of_counts(self.rows_at_most, len(self.counts))
+        )
+        pooled = counts.sum(0).view(bound=self.total_rows)
+        wide, governors = [pooled], list(range(len(self.counts)))
         if self.sums:
-            wide.append(self._stacked(session, inputs, "sums", 1 << LIMB_BITS).sum(0))
+            limbs = ranges.of_limbs([item.bound for item in self.sums])
+            wide.append(self._stacked(session, inputs, "sums", limbs).sum(0))
             governors += [item.governor for item in self.sums for _ in range(item.limbs)]
+        branches: list[Callable[[], Any]] = [
+            partial(checks.settle, session.runtime),
+            partial(passes, counts, minimum_count, self._structural),
+        ]
         if self.targets:
-            passed, values = self._percentiles(session, inputs, pooled, minimum_count, allow_extremes)
-            passed = passed * flags[self.selection.count_of]
-            percentiles = [passed, passed * values]
-        return concat([flags, flags[governors] * concat(wide), *percentiles])
+            branches.append(
+                partial(self._percentiles, session, inputs, pooled, minimum_count, allow_extremes)
+            )
+        broken, passed, *searched = session.gather(*branches)
+        said, opens = gate(passed, broken)
+        percentiles = [self._gated(opens, *found) for found in searched]
+        return concat([said, opens[governors] * concat(wide), *percentiles])
+
+    def _gated(self, opens: SecretTensor, passed: SecretTensor, values: SecretTensor) -> SecretTensor:
+        """Flags of the percentiles that open, and those times their values."""
+        flags = passed * opens[self.selection.count_of]
+        return concat([flags, flags * values])
 
     def _stacked(
-        self, session: Session, inputs: Sequence[Mapping[str, Any]], block: str, bound: int
+        self, session: Session, inputs: Sequence[Mapping[str, Any]], block: str, ends: ranges.Ends
     ) -> SecretTensor:
+        """`[holders, words]` of a block, which must lie within the ends that follow from the catalogue."""
         shares = [given[block] for given in inputs]
         share = session.protocol.linear(lambda *words: torch.stack(words), *shares)
-        return session.secret(share, INTEGER, bound)
+        received = session.secret(share, INTEGER, MAX_MAGNITUDE - 1)
+        return assume_bound(received, ends[1], least=ends[0], source="catalogue", what=ranges.WHY)
 
     def _percentiles(
         self,
@@ -308,7 +344,8 @@ class JointQuery:
     def at_recipient(self, words: Words) -> tuple[StatisticOutcome, ...]:
         """The outcomes from the opened output vector; exact integers until the last float division.
 
-        Raises `ProtocolAbort` for a vector of another length than `output_elements`.
+        Raises `ProtocolAbort` for a vector of another length than `output_elements`, and `RangeError` if
+        a check on shares failed.
         """
         if words.shape != (self.output_elements,):
             raise ProtocolAbort(
@@ -318,6 +355,11 @@ class JointQuery:
         count, limbs = len(self.counts), sum(item.limbs for item in self.sums)
         cuts = np.cumsum([count, count, limbs, len(self.targets)])
         flags, counts, sums, target_flags, target_values = np.split(words, cuts)
+        if np.any(flags == BROKEN):
+            raise RangeError(
+                f"The result is suppressed (rule {CHECKED}): it does not hold that {ranges.WHY}.",
+                remedy="Ask the operators of the holders to register the data set again.",
+            )
         opened: list[dict[str, int | None]] = [{} for _ in self.cells]
         for place, (cell, quantity) in enumerate(self.counts):
             opened[cell][quantity.name] = int(counts[place]) if flags[place] else None

@@ -173,7 +173,7 @@ class Job:
             )
         shares = self._space.connection.everywhere("Fetch", self._reference)
         query = compile_plan(self.plan, self.schema)
-        return query.at_recipient(self._open(query, shares)), self._facts()
+        return query.at_recipient(self._open(query, shares)), self._facts(query.accuracy)
 
     def _open(self, query: JointQuery, shares: Mapping[str, pb.SealedShare]) -> Any:
         sessions = {share.session for share in shares.values()}
@@ -187,7 +187,7 @@ class Job:
         copies = [unseal(private, share.sealed, context) for share in shares.values()]
         return reconstruct(copies, query.output_elements, list(shares))
 
-    def _facts(self) -> Facts:
+    def _facts(self, accuracy: tuple[str, ...]) -> Facts:
         costs = {name: told.cost for name, told in self._told().items() if isinstance(told, pb.JobStatus)}
         cost = Cost(
             seconds=max((cost.seconds for cost in costs.values()), default=0.0),
@@ -195,7 +195,7 @@ class Job:
             bytes_sent_per_party={name: cost.bytes_sent for name, cost in costs.items()},
         )
         holders = tuple(part.name for part in self.plan.holders)
-        return Facts(cost, holders, self.hash, date_columns(self.schema))
+        return Facts(cost, holders, self.hash, accuracy, date_columns(self.schema))
 
 
 def combine(told: Mapping[str, pb.JobStatus | TriuneError | None]) -> JobState:

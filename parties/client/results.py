@@ -47,11 +47,12 @@ class Cost:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a result beside its values: cost, contributing holders, which columns are dates."""
+    """What is known of a result beside its values: cost, holders, accuracy, which columns are dates."""
 
     cost: Cost
     holders: tuple[str, ...]
     plan_hash: str = ""
+    accuracy: tuple[str, ...] = ()
     dates: frozenset[str] = frozenset()
 
 
@@ -88,6 +89,11 @@ class Result(ABC):
     def holders(self) -> tuple[str, ...]:
         """Those whose records contributed."""
         return self.facts.holders
+
+    @property
+    def accuracy(self) -> tuple[str, ...]:
+        """What the numbers rest on: how exact they are, and what was checked on shares on the way."""
+        return self.facts.accuracy
 
     @property
     def missing(self) -> Any:

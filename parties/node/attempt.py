@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mpc.channel import Channel
+from mpc.checks import require_settled
 from mpc.errors import PeerVanished, PlanMismatch
 from mpc.protocols.replicated.shares import InputPackage, ReplicatedShare, result_to_bytes
 from mpc.randomness import PairKeys
@@ -117,6 +118,7 @@ class Attempt:
         session.protocol.compare_copies({h: list(work.shares[h].values()) for h in work.holders})
         inputs = [work.shares[holder] for holder in work.holders]
         result = work.query.on_shares(session, inputs, minimum, extremes)
+        require_settled(session.runtime)
         self._collect_verdicts()
         return self._seal(result.share), channel
 

@@ -17,7 +17,9 @@ from mpc.errors import (
     JobError,
     PeerVanished,
     PlanInvalid,
+    RangeError,
 )
+from mpc.statistics.joint import JointQuery
 from parties.cli import app
 from parties.client import connect
 from parties.client.connection import Analyst, _check_same
@@ -126,6 +128,21 @@ def test_explain_runs_nothing(space, gbsg):
     assert "age >= 50" in text
     assert "Opens" in text
     assert len(space.jobs()) == before
+
+
+def test_a_holder_that_lies_suppresses_the_result_and_shows_nothing(gbsg, monkeypatch):
+    honest = JointQuery.at_holder
+
+    def at_holder(query, rows, holder):
+        words = honest(query, rows, holder)
+        words["counts"][0] += 10_000 * (holder == 2)
+        return words
+
+    assert any("checked on shares" in line for line in gbsg.count().accuracy)
+    assert "checked-bounds" in gbsg.explain("mean:age")
+    monkeypatch.setattr(JointQuery, "at_holder", at_holder)
+    with pytest.raises(RangeError, match="checked-bounds"):
+        gbsg.mean("age")
 
 
 def test_jobs_outlive_the_client(hospitals, gbsg):

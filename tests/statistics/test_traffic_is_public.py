@@ -83,6 +83,7 @@ def test_openings_name_every_quantity_and_the_rule(
     rows = [make_rows({"x": [*range(20)], "y": [1] * 20, "g": [0] * 20}) for _ in range(3)]
     query = ask(COLUMNS, rows, REQUESTS, by=["g"], k=5).query
     text = "\n".join(query.openings)
-    assert len(query.openings) == len(query.cells)
-    assert all(RULE in sentence for sentence in query.openings)
+    assert len(query.openings) == len(query.checks) + len(query.cells)
+    assert all(check in text for check in query.checks)
+    assert all(RULE in sentence for sentence in query.openings[len(query.checks) :])
     assert all(part in text for part in ("sum of squares", "xy x~y", "bin 9", "95%", "g = b", "minimum x"))
