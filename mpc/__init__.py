@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from mpc.bits import SecretBits
+    from mpc.checks import assume_bound
     from mpc.functions.activation import erf, logsumexp, sigmoid, softmax, tanh
     from mpc.functions.divide import divide, reciprocal
     from mpc.functions.exponential import exp
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
     from mpc.functions.power import power
     from mpc.functions.power import power as pow  # noqa: A004
     from mpc.functions.root import rsqrt, sqrt
+    from mpc.functions.scans import (
+        cumulative_max,
+        cumulative_min,
+        cumulative_prod,
+        prefix_scan,
+        segmented_scan,
+    )
+    from mpc.functions.segments import Segments, rank, searchsorted, unique
     from mpc.functions.shape import (
         conv2d,
         cumulative_sum,
@@ -35,21 +44,24 @@ if TYPE_CHECKING:
         squeeze,
         take,
     )
-    from mpc.functions.sort import argsort, sort, top_k
+    from mpc.functions.sort import Order, argsort, order_by, shuffle, sort, sort_by, top_k
     from mpc.session import Session, simulate
     from mpc.tensor import SecretTensor, concat, stack, where
 
 __all__ = [
-    "SecretBits", "SecretTensor", "Session", "abs", "argmax", "argmin", "argsort", "clip", "concat",
-    "conv2d", "cumulative_sum", "diff", "divide", "einsum", "erf", "exp", "expand_dims", "flip", "log",
-    "log1p", "logsumexp", "max", "maximum", "min", "minimum", "outer", "permute_dims", "pow", "power",
-    "reciprocal", "roll", "rsqrt", "sigmoid", "sign", "simulate", "softmax", "sort", "sqrt", "squeeze",
-    "stack", "take", "tanh", "top_k", "where",
+    "Order", "SecretBits", "SecretTensor", "Segments", "Session", "abs", "argmax", "argmin", "argsort",
+    "assume_bound", "clip", "concat", "conv2d", "cumulative_max", "cumulative_min", "cumulative_prod",
+    "cumulative_sum", "diff", "divide", "einsum", "erf", "exp", "expand_dims", "flip", "log", "log1p",
+    "logsumexp", "max", "maximum", "min", "minimum", "order_by", "outer", "permute_dims", "pow", "power",
+    "prefix_scan", "rank", "reciprocal", "roll", "rsqrt", "searchsorted", "segmented_scan", "shuffle",
+    "sigmoid", "sign", "simulate", "softmax", "sort", "sort_by", "sqrt", "squeeze", "stack", "take",
+    "tanh", "top_k", "unique", "where",
 ]  # fmt: skip
 
 #: Found at first use: whoever needs only `mpc.errors` or `mpc.encoding` does not wait for torch.
 _HOMES: Final = {
     "mpc.bits": ["SecretBits"],
+    "mpc.checks": ["assume_bound"],
     "mpc.functions.activation": ["erf", "logsumexp", "sigmoid", "softmax", "tanh"],
     "mpc.functions.divide": ["divide", "reciprocal"],
     "mpc.functions.exponential": ["exp"],
@@ -61,7 +73,11 @@ _HOMES: Final = {
         "conv2d", "cumulative_sum", "diff", "einsum", "expand_dims", "flip", "outer", "permute_dims", "roll",
         "squeeze", "take",
     ],
-    "mpc.functions.sort": ["argsort", "sort", "top_k"],
+    "mpc.functions.scans": [
+        "cumulative_max", "cumulative_min", "cumulative_prod", "prefix_scan", "segmented_scan",
+    ],
+    "mpc.functions.segments": ["Segments", "rank", "searchsorted", "unique"],
+    "mpc.functions.sort": ["Order", "argsort", "order_by", "shuffle", "sort", "sort_by", "top_k"],
     "mpc.session": ["Session", "simulate"],
     "mpc.tensor": ["SecretTensor", "concat", "stack", "where"],
 }  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mpc.errors import NotSupported
-from mpc.functions import order, shape, sort
+from mpc.functions import order, scans, segments, shape, sort
 from mpc.functions.activation import tanh
 from mpc.functions.divide import divide, reciprocal
 from mpc.functions.exponential import exp
@@ -79,6 +79,16 @@ UFUNCS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
     }
 )
 
+#: `np.maximum.accumulate(x)`, along the first axis.
+ACCUMULATED: Mapping[Any, Callable[..., Any]] = MappingProxyType(
+    {
+        np.add: lambda x: shape.cumulative_sum(x, 0),
+        np.maximum: scans.cumulative_max,
+        np.minimum: scans.cumulative_min,
+        np.multiply: scans.cumulative_prod,
+    }
+)
+
 FUNCTIONS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
     {
         np.sum: lambda x, axis=None: x.sum(axis),
@@ -90,6 +100,8 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         np.clip: order.clip,
         np.sort: sort.sort,
         np.argsort: sort.argsort,
+        np.searchsorted: segments.searchsorted,
+        np.cumprod: scans.cumulative_prod,
         np.cumsum: lambda x, axis=None: shape.cumulative_sum(x.reshape(-1) if axis is None else x, axis or 0),
         np.diff: lambda x, axis=-1: shape.diff(x, axis),
         np.flip: shape.flip,
@@ -115,7 +127,9 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
 
 
 def ufunc(asked: np.ufunc, method: str, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
-    """One of numpy's elementwise functions."""
+    """One of numpy's elementwise functions, or its `accumulate`."""
+    if method == "accumulate" and not options and asked in ACCUMULATED:
+        return ACCUMULATED[asked](*inputs)
     if method != "__call__" or options or asked not in UFUNCS:
         raise _not_supported(asked.__name__ if method == "__call__" else f"{asked.__name__}.{method}")
     return UFUNCS[asked](*inputs)

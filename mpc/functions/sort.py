@@ -10,10 +10,12 @@ Rounds: about 8 for every 3 key bits, a few to take the keys apart, 3 to apply t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,26 +33,68 @@ Keys = SecretTensor | Sequence[SecretTensor]
 
 @dataclass(frozen=True, repr=False)
 class Order:
-    """A secret permutation: `places[i]` is where row i goes, 0-based; integers `[n]`."""
+    """A secret permutation of n rows: `places[i]` is where row i goes, 0-based; integers `[n]`.
+
+    Opens, each time it is used, a permutation that is uniform whatever this one is. `ProtocolAbort` if the
+    places are no permutation.
+    """
 
     places: SecretTensor
 
     def apply(self, *columns: SecretTensor) -> list[SecretTensor]:
-        """Columns `[n]` in this order: 3 rounds, all columns together."""
+        """Columns `[n, ...]` in this order: 3 rounds, all columns together."""
         if not columns:
             return []
         return _unpacked(_ordered(self.places, _packed(columns))[2], columns)
 
     def undo(self, *columns: SecretTensor) -> list[SecretTensor]:
-        """Columns `[n]` from this order back into the rows' own: row i gets the element at its place."""
-        if not columns:
-            return []
-        protocol = self.places.protocol
-        shuffle = protocol.draw_shuffle(self.places.shape[0])
-        where = protocol.open(protocol.shuffle(self.places.share, shuffle), WHY)
-        _check(where)
-        table = protocol.linear(lambda words: words[where], _packed(columns))
-        return _unpacked(protocol.unshuffle(table, shuffle), columns)
+        """Columns `[n, ...]` from this order back into the rows' own: row i gets what is at its place.
+
+        5 rounds, all columns together.
+        """
+        return self.fixed().undo(*columns) if columns else []
+
+    def fixed(self) -> FixedOrder:
+        """This order for several uses: 3 rounds now, then 2 each."""
+        shuffle, where, _ = _ordered(self.places, self.places.reshape(-1, 1).share)
+        return FixedOrder(shuffle, where)
+
+    def inverse(self) -> Order:
+        """The order that undoes this one."""
+        return Order(self.apply(indices(self.places))[0])
+
+
+@dataclass(frozen=True, repr=False)
+class FixedOrder:
+    """A secret permutation that one fresh shuffle hides in all its uses: what opened is uniform."""
+
+    shuffle: Any
+    where: Tensor
+
+    def apply(self, *columns: SecretTensor) -> list[SecretTensor]:
+        """Columns `[n, ...]` in this order: 2 rounds, all columns together."""
+        protocol = columns[0].protocol
+        mixed = protocol.shuffle(_packed(columns), self.shuffle)
+        rows = torch.argsort(self.where)
+        return _unpacked(protocol.linear(lambda words: words[rows], mixed), columns)
+
+    def undo(self, *columns: SecretTensor) -> list[SecretTensor]:
+        """Columns `[n, ...]` from this order back into the rows' own: 2 rounds."""
+        protocol = columns[0].protocol
+        table = protocol.linear(lambda words: words[self.where], _packed(columns))
+        return _unpacked(protocol.unshuffle(table, self.shuffle), columns)
+
+
+def order_of_bit(flags: SecretTensor) -> Order:
+    """Rows with a 0 first, then those with a 1, each in their own order; 0/1 words `[n]`. One round."""
+    return Order(_counted(flags.reshape(1, -1)))
+
+
+def shuffle(*columns: SecretTensor) -> list[SecretTensor]:
+    """Columns `[n, ...]` in a uniform order that nobody knows, the same for all: 2 rounds. Nothing opens."""
+    protocol = columns[0].protocol
+    drawn = protocol.draw_shuffle(columns[0].shape[0])
+    return _unpacked(protocol.shuffle(_packed(columns), drawn), columns)
 
 
 def order_by(keys: Keys, *, descending: bool = False) -> Order:
@@ -79,12 +123,7 @@ def sort(x: SecretTensor, *, descending: bool = False) -> SecretTensor:
 
 def argsort(x: SecretTensor, *, descending: bool = False) -> SecretTensor:
     """The indices that would sort `[n]`; equal elements keep their order."""
-    return sort_by(x, _indices(x), descending=descending)[0]
-
-
-def rank(x: SecretTensor) -> SecretTensor:
-    """The place of each element of `[n]` in the order, from 0; equal elements in their own order."""
-    return order_by(x).places
+    return sort_by(x, indices(x), descending=descending)[0]
 
 
 def top_k(x: SecretTensor, count: int) -> SecretTensor:
@@ -94,16 +133,9 @@ def top_k(x: SecretTensor, count: int) -> SecretTensor:
     return sort(x, descending=True)[:count]
 
 
-def firsts(x: SecretTensor) -> SecretTensor:
-    """Of a sorted `[n]`: 1 where a new value begins, else 0. One equality."""
-    protocol = x.protocol
-    first = SecretTensor(protocol, protocol.public(torch.ones(1, dtype=torch.int64)), INTEGER, 1)
-    return concat([first, x[1:] != x[:-1]]) if x.shape[0] > 1 else first
-
-
-def _indices(x: SecretTensor) -> SecretTensor:
-    count = x.shape[0]
-    return SecretTensor(x.protocol, x.protocol.public(torch.arange(count)), INTEGER, count)
+def indices(x: SecretTensor) -> SecretTensor:
+    """0 to n - 1 for the n rows of x. No message."""
+    return x.lift(np.arange(x.shape[0])).view(bound=x.shape[0])
 
 
 def _key_bits(key: SecretTensor, descending: bool) -> SecretTensor:
@@ -170,19 +202,22 @@ def _check(where: Tensor) -> None:
 
 
 def _packed(columns: Sequence[SecretTensor]) -> Any:
-    """`[n, k]` words of k columns side by side."""
+    """`[n, k]` words of columns `[n, ...]` side by side."""
     protocol = columns[0].protocol
-    return protocol.linear(lambda *words: torch.stack(words, dim=1), *(column.share for column in columns))
+    return protocol.linear(
+        lambda *words: torch.cat([word.reshape(word.shape[0], -1) for word in words], dim=1),
+        *(column.share for column in columns),
+    )
 
 
 def _unpacked(table: Any, columns: Sequence[SecretTensor]) -> list[SecretTensor]:
-    protocol = columns[0].protocol
-    return [
-        SecretTensor(
-            protocol,
-            protocol.linear(lambda words, place=place: words[:, place].contiguous(), table),
-            column.scale,
-            column.bound,
-        )
-        for place, column in enumerate(columns)
-    ]
+    protocol, made, start = columns[0].protocol, [], 0
+    for column in columns:
+        stop, shape = start + math.prod(column.shape[1:]), column.shape
+
+        def cut(words: Tensor, start: int = start, stop: int = stop, shape: Any = shape) -> Tensor:
+            return words[:, start:stop].reshape(shape)
+
+        made.append(SecretTensor(protocol, protocol.linear(cut, table), column.scale, column.bound))
+        start = stop
+    return made

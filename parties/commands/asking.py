@@ -156,6 +156,7 @@ def _record(one: Result) -> dict[str, Any]:
         "rows": rows,
         "suppressed": list(one.suppressed),
         "holders": list(one.holders),
+        "accuracy": list(one.accuracy),
         "seconds": cost.seconds,
         "rounds": cost.rounds,
         "bytes_sent_per_party": dict(cost.bytes_sent_per_party),

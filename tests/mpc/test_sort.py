@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import mpc
 from mpc.errors import RangeError
 from mpc.functions import sort
+from mpc.functions.segments import firsts
 from mpc.protocols.table import PROTOCOLS
 from mpc.randomness import OnceLedger
 from mpc.session import PartyRun, Session, run_parties
@@ -40,13 +41,25 @@ def test_sorting_is_numpys(protocol: str, seed: int, size: int, bits: int) -> No
         return (
             mpc.sort(a), mpc.argsort(a), mpc.sort(a, descending=True), mpc.argsort(a, descending=True),
             sort.sort_by(a, b)[0], sort.order_by([b, a]).apply(a)[0], ordered.places,
-            ordered.undo(*ordered.apply(b))[0], np.sort(a), np.argsort(a),
+            ordered.undo(*ordered.apply(b))[0], np.sort(a), np.argsort(a), ordered.inverse().places,
         )  # fmt: skip
 
     order = np.argsort(x, kind="stable")
     down = np.argsort(-x, kind="stable")
     both = np.lexsort((x, y))
-    want = (np.sort(x), order, x[down], down, y[order], x[both], np.argsort(order), y, np.sort(x), order)
+    want = (
+        np.sort(x),
+        order,
+        x[down],
+        down,
+        y[order],
+        x[both],
+        np.argsort(order),
+        y,
+        np.sort(x),
+        order,
+        order,
+    )
     for got, wanted in zip(runs(program, protocol)[0].result, want, strict=True):
         assert np.array_equal(got, wanted)
 
@@ -58,14 +71,14 @@ def test_real_numbers_and_the_greatest(protocol: str) -> None:
     def program(session: Session) -> Any:
         a = session.input(x, owner=2, bound=8 << 16)
         ordered = mpc.sort(a)
-        return ordered, mpc.top_k(a, 5), sort.firsts(ordered), sort.rank(a)
+        return ordered, mpc.top_k(a, 5), firsts(ordered), mpc.rank(a, "ordinal")
 
     got = runs(program, protocol)[0].result
     fixed = np.rint(x * 2**16) / 2**16
     assert np.array_equal(got[0], np.sort(fixed))
     assert np.array_equal(got[1], np.sort(fixed)[::-1][:5])
     assert np.array_equal(got[2], np.r_[1, np.diff(np.sort(fixed)) != 0])
-    assert np.array_equal(got[3], np.argsort(np.argsort(fixed, kind="stable")))
+    assert np.array_equal(got[3], 1 + np.argsort(np.argsort(fixed, kind="stable")))
 
 
 @everywhere

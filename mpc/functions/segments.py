@@ -1,0 +1,172 @@
+"""Rows in segments, and what all rows of one have in common: sums by group, ranks with ties, distinct values.
+
+Segments are runs of neighbouring rows; where each begins is secret, and so is how many there are. Their
+first rows are brought to the front by a secret permutation; there the segments are neighbours, and what
+concerns a whole segment is a difference of neighbours. Taken back, a running sum of differences spreads it
+over the rows. So each operation takes a fixed number of rounds, whatever the number of rows.
+(Permutations: Asharov et al., CCS 2022, eprint 2022/1595.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from mpc.encoding import INTEGER, Scale
+from mpc.errors import RangeError
+from mpc.functions.shape import cumulative_sum
+from mpc.functions.sort import Keys, indices, order_by, order_of_bit
+from mpc.tensor import SecretTensor, concat, stack
+
+Ties = Literal["average", "min", "max", "dense", "ordinal"]
+TIES: Final = ("average", "min", "max", "dense", "ordinal")
+#: Below so many comparisons an element, `searchsorted` compares every pair: fewer bytes than a sort.
+PAIRS_AN_ELEMENT: Final = 64
+
+
+def firsts(*keys: SecretTensor) -> SecretTensor:
+    """Of sorted columns `[n]`: 1 where a row differs from the one before it in any of them, else 0.
+
+    One equality a column, in the rounds of one, and ceil(log2 columns) products.
+    """
+    first = keys[0].lift(np.ones(1, dtype=np.int64))
+    if keys[0].shape[0] == 1:
+        return first
+    same = stack([key.view(scale=INTEGER) for key in keys])
+    equal = same[:, 1:] == same[:, :-1]
+    while equal.shape[0] > 1:
+        half = equal.shape[0] // 2
+        equal = concat([equal[:half] * equal[half : 2 * half], equal[2 * half :]])
+    return concat([first, 1 - equal[0]]).view(bound=1)
+
+
+class Segments:
+    """Segments of n rows, which begin where the 0/1 words `starts` `[n]` are 1; rows before are in none.
+
+    4 rounds when they are made.
+    """
+
+    def __init__(self, starts: SecretTensor) -> None:
+        self.starts = starts
+        self._order = order_of_bit(1 - starts).fixed()  # first rows to the front
+
+    def hold(self, x: SecretTensor) -> SecretTensor:
+        """`[n]`: for every row x at its segment's first row; 0 before the first. 5 rounds."""
+        front, valid = self._order.apply(x, self.starts)
+        return self._spread(front, valid)
+
+    def running_sum(self, x: SecretTensor) -> SecretTensor:
+        """`[n]`: the sum of x from its segment's first row to the row itself. 5 rounds."""
+        sums = cumulative_sum(x)
+        return (sums - self.hold(sums - x)).view(bound=sums.bound)
+
+    def total(self, x: SecretTensor) -> SecretTensor:
+        """`[n]`: for every row the sum of x over its whole segment. 6 rounds."""
+        totals, valid = self.totals(x)
+        return self._spread(totals, valid)
+
+    def totals(self, x: SecretTensor) -> tuple[SecretTensor, SecretTensor]:
+        """`[n]` sums over each segment, the segments in front and then 0; and 1 where there is a segment."""
+        sums = cumulative_sum(x)
+        before, valid = self._order.apply((sums - x).view(bound=sums.bound), self.starts)
+        # beyond the last segment stands the sum of all: its neighbour's difference is the last total
+        bounds = sums[-1:] + valid * (before - sums[-1:].broadcast_to(before.shape))
+        totals = concat([bounds[1:], sums[-1:]]) - bounds
+        return totals.view(bound=sums.bound), valid
+
+    def front(self, x: SecretTensor) -> tuple[SecretTensor, SecretTensor]:
+        """`[n]` x of each segment's first row, the segments in front and then 0; and 1 where there is one."""
+        front, valid = self._order.apply(x, self.starts)
+        return (front * valid).view(bound=x.bound), valid
+
+    def _spread(self, front: SecretTensor, valid: SecretTensor) -> SecretTensor:
+        """What stands at the segments in front, to all their rows: differences go back, sums spread them."""
+        before = concat([front[:1] * 0, front[:-1]])
+        steps = self._order.undo((front - before) * valid)[0]
+        return steps.linear(lambda words: words.cumsum(0), bound=front.bound)
+
+
+def rank(x: Keys, ties: Ties = "average") -> SecretTensor:
+    """The place of each row in the order of the key or keys, from 1; equal rows share theirs, as `ties` says.
+
+    average: the mean of their places (one fraction bit); min, max: the first, the last; dense: distinct
+    values are counted; ordinal: in the rows' own order. As `scipy.stats.rankdata`. A sort, an equality, and
+    about 25 rounds.
+    """
+    if ties not in TIES:
+        raise RangeError(f"There are no ranks {ties!r}.", remedy=f"Choose one of {', '.join(TIES)}.")
+    keys, order = [x] if isinstance(x, SecretTensor) else list(x), order_by(x)
+    if ties == "ordinal":
+        return (order.places + 1).view(bound=order.places.shape[0])
+    starts = firsts(*order.apply(*keys))
+    return order.undo(_tied(starts, ties))[0]
+
+
+def _tied(starts: SecretTensor, ties: Ties) -> SecretTensor:
+    """Ranks of sorted rows, whose equal runs begin at `starts`."""
+    count = starts.shape[0]
+    if ties == "dense":
+        return cumulative_sum(starts)
+    segments, first = Segments(starts), indices(starts) + 1
+    if ties == "min":
+        return segments.hold(first).view(bound=count)
+    last = segments.hold(first) + segments.total(_ones(starts)) - 1
+    if ties == "max":
+        return last.view(bound=count)
+    both = segments.hold(first) + last
+    return both.view(scale=Scale(bits=1), bound=2 * count)
+
+
+def _ones(x: SecretTensor) -> SecretTensor:
+    return x.lift(np.ones(x.shape, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Unique:
+    """Distinct values in order; all columns have the length of the input, and 0 beyond the last value."""
+
+    values: SecretTensor
+    counts: SecretTensor
+    valid: SecretTensor
+
+    @property
+    def number(self) -> SecretTensor:
+        """How many there are."""
+        return self.valid.sum()
+
+
+def unique(x: SecretTensor) -> Unique:
+    """The distinct values of `[n]`, how often each occurs, and flags of where there is one; all `[n]`.
+
+    How many there are stays secret. A sort, an equality, and 10 rounds.
+    """
+    ordered = order_by(x).apply(x)[0]
+    segments = Segments(firsts(ordered))
+    values, valid = segments.front(ordered)
+    counts, _ = segments.totals(_ones(ordered))
+    return Unique(values, counts.view(bound=x.shape[0]), valid)
+
+
+def searchsorted(
+    rows: SecretTensor, values: SecretTensor, side: Literal["left", "right"] = "left"
+) -> SecretTensor:
+    """`[m]`: how many of `[n]` rows are below each value (side left), or not above it (right).
+
+    The rows need not be in order. Every pair is compared if that takes fewer bytes, else one sort of both.
+    """
+    if side not in ("left", "right"):
+        raise RangeError(f"There is no side {side!r}.", remedy="Choose left or right.")
+    n, m = rows.shape[0], values.shape[0]
+    if n * m <= PAIRS_AN_ELEMENT * (n + m):
+        row, wanted = rows.reshape(1, -1), values.reshape(-1, 1)
+        below = row < wanted if side == "left" else row <= wanted
+        return below.sum(1)
+    # stable: at equal keys the values come first (left), or last
+    parts = [values, rows] if side == "left" else [rows, values]
+    joined = concat(parts)
+    tags = np.repeat([0, 1] if side == "left" else [1, 0], [part.shape[0] for part in parts])
+    order = order_by(joined)
+    below = order.undo(cumulative_sum(order.apply(joined.lift(tags))[0]))[0].view(bound=n)
+    return below[:m] if side == "left" else below[n:]

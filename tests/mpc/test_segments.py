@@ -1,0 +1,190 @@
+"""Scans, segments, ranks, distinct values and places over every protocol, against scipy and numpy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+import mpc
+from mpc.errors import ProtocolAbort, RangeError
+from mpc.functions import segments
+from mpc.functions.segments import TIES
+from mpc.functions.sort import Order
+from mpc.protocols.table import PROTOCOLS
+from mpc.randomness import OnceLedger
+from mpc.session import PartyRun, Session, run_parties
+
+few = settings(max_examples=10)
+everywhere = pytest.mark.parametrize("protocol", PROTOCOLS)
+sizes = st.integers(1, 50)
+seeds = st.integers(0, 2**32)
+
+
+def runs(program: Any, protocol: str = "replicated") -> list[PartyRun]:
+    return run_parties(program, protocol=protocol, ledgers=OnceLedger)
+
+
+def same(got: Any, want: Any) -> None:
+    assert len(got) == len(want)
+    for one, other in zip(got, want, strict=True):
+        assert np.array_equal(one, other)
+
+
+@everywhere
+@few
+@given(seed=seeds, size=sizes, top=st.integers(1, 2**50))
+def test_scans(protocol: str, seed: int, size: int, top: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, starts = rng.integers(-top, top + 1, size), rng.integers(0, 2, size)
+    table, flags = rng.integers(-top, top + 1, (size, 2)), rng.integers(0, 2, size)
+
+    def program(session: Session) -> Any:
+        a, b = session.input(x, owner=0, bound=top), session.input(starts, owner=1, bound=1)
+        c, d = session.input(table, owner=0, bound=top), session.input(flags, owner=1, bound=1)
+        return (
+            mpc.cumulative_max(a), mpc.cumulative_min(a), np.maximum.accumulate(c), np.add.accumulate(a),
+            np.cumprod(d), mpc.segmented_scan(a, b, mpc.maximum), mpc.segmented_scan(c, b, mpc.minimum),
+        )  # fmt: skip
+
+    groups = np.cumsum(starts)
+    want = (
+        np.maximum.accumulate(x), np.minimum.accumulate(x), np.maximum.accumulate(table), np.cumsum(x),
+        np.cumprod(flags), pd.Series(x).groupby(groups).cummax(),
+        pd.DataFrame(table).groupby(groups).cummin(),
+    )  # fmt: skip
+    same(runs(program, protocol)[0].result, want)
+
+
+@everywhere
+@few
+@given(seed=seeds, size=sizes, top=st.integers(1, 2**40))
+def test_segments(protocol: str, seed: int, size: int, top: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, starts = rng.integers(-top, top + 1, size), rng.integers(0, 2, size)
+    starts[0] = 1
+
+    def program(session: Session) -> Any:
+        a, b = session.input(x, owner=0, bound=top), session.input(starts, owner=1, bound=1)
+        made = mpc.Segments(b)
+        return made.hold(a), made.running_sum(a), made.total(a), *made.totals(a), *made.front(a)
+
+    grouped = pd.Series(x).groupby(np.cumsum(starts))
+    number = int(starts.sum())
+    rest, valid = np.zeros(size - number, dtype=np.int64), np.arange(size) < number
+    want = (
+        grouped.transform("first"), grouped.cumsum(), grouped.transform("sum"),
+        np.r_[grouped.sum(), rest], valid, np.r_[grouped.first(), rest], valid,
+    )  # fmt: skip
+    same(runs(program, protocol)[0].result, want)
+
+
+@everywhere
+def test_rows_before_the_first_start_belong_to_none(protocol: str) -> None:
+    def program(session: Session) -> Any:
+        a = session.input(np.array([5, 6, 7, 8]), owner=0, bound=8)
+        made = mpc.Segments(session.input(np.array([0, 0, 1, 0]), owner=1, bound=1))
+        none = mpc.Segments(session.input(np.zeros(4, dtype=np.int64), owner=1, bound=1))
+        return made.hold(a), made.total(a), *none.totals(a), none.hold(a)
+
+    zeros = [0, 0, 0, 0]
+    same(runs(program, protocol)[0].result, ([0, 0, 7, 7], [0, 0, 15, 15], zeros, zeros, zeros))
+
+
+@everywhere
+@few
+@given(seed=seeds, size=sizes, distinct=st.integers(1, 20))
+def test_ranks_with_ties_and_distinct_values(protocol: str, seed: int, size: int, distinct: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = rng.integers(-distinct, distinct, size) / 4
+    y = rng.integers(0, 2, size)
+
+    def program(session: Session) -> Any:
+        a = session.input(x, owner=0, bound=8 << 16)
+        b = session.input(y, owner=1, bound=1)
+        found = mpc.unique(a)
+        return (
+            *(mpc.rank(a, ties) for ties in TIES), mpc.rank([b, a], "min"),
+            found.values, found.counts, found.number,
+        )  # fmt: skip
+
+    got = runs(program, protocol)[0].result
+    for ties, ranks in zip(TIES, got, strict=False):
+        assert np.array_equal(ranks, stats.rankdata(x, ties))
+    assert np.array_equal(got[len(TIES)], stats.rankdata(y * 1000 + x, "min"))
+    values, counts = np.unique(x, return_counts=True)
+    rest = np.zeros(size - values.size)
+    same(got[-3:], (np.r_[values, rest], np.r_[counts, rest], values.size))
+
+
+@everywhere
+@pytest.mark.parametrize("pairs", [0, 10**6])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_places_in_sorted_rows(protocol: str, monkeypatch: pytest.MonkeyPatch, pairs: int, side: Any) -> None:
+    monkeypatch.setattr(segments, "PAIRS_AN_ELEMENT", pairs)
+    rng = np.random.default_rng(7)
+    rows, values = np.sort(rng.integers(-9, 9, 40)), rng.integers(-11, 11, 25)
+
+    def program(session: Session) -> Any:
+        a, b = session.input(rows, owner=0, bound=9), session.input(values, owner=1, bound=11)
+        return mpc.searchsorted(a, b, side), np.searchsorted(a, b, side)
+
+    same(runs(program, protocol)[0].result, [np.searchsorted(rows, values, side)] * 2)
+
+
+@everywhere
+def test_tables_move_as_rows_and_a_shuffle_keeps_them(protocol: str) -> None:
+    table, key = np.arange(60).reshape(10, 2, 3), np.random.default_rng(1).permutation(10)
+
+    def program(session: Session) -> Any:
+        a, b = session.input(table, owner=0, bound=60), session.input(key, owner=1, bound=10)
+        return *mpc.sort_by(b, a, b), *mpc.shuffle(a, b)
+
+    got = runs(program, protocol)[0].result
+    order = np.argsort(key)
+    same(got[:2], (table[order], key[order]))
+    places = got[2][:, 0, 0] // 6
+    assert sorted(places) == list(range(10))
+    same(got[2:], (table[places], key[places]))
+
+
+def test_operations_take_the_same_rounds_for_any_number_of_rows() -> None:
+    def rounds(size: int) -> int:
+        def program(session: Session) -> Any:
+            a = session.input(np.ones(size, dtype=np.int64), owner=0, bound=1)
+            return mpc.Segments(a).total(a)
+
+        return max(run.traffic.rounds for run in runs(program))
+
+    assert rounds(2) == rounds(300) <= 1 + 4 + 6
+
+
+@everywhere
+def test_what_is_no_permutation_or_has_no_rows_is_refused(protocol: str) -> None:
+    def places(session: Session) -> Any:
+        return Order(session.input(np.array([0, 0, 1]), owner=0, bound=3)).apply(session.public(np.arange(3)))
+
+    with pytest.raises(ProtocolAbort, match="no permutation"):
+        runs(places, protocol)
+
+    def program(session: Session) -> Any:
+        a = session.input(np.array([2, 3]), owner=0, bound=3)
+        empty = a[:0]
+        for ask in (
+            lambda: mpc.rank(a, "odd"),
+            lambda: mpc.searchsorted(a, a, "middle"),
+            lambda: mpc.cumulative_prod(a),
+            lambda: mpc.cumulative_max(empty),
+            lambda: mpc.prefix_scan([a], lambda x, y: [x[0] + y[0]]),
+            lambda: mpc.unique(empty),
+        ):
+            with pytest.raises(RangeError):
+                ask()
+        return a
+
+    runs(program, protocol)
