@@ -14,7 +14,8 @@ import pytest
 
 from mpc.encoding import Scale
 from mpc.protocols.replicated.shares import InputPackage, share_input
-from mpc.session import Session, run_parties
+from mpc.session import Session
+from mpc.simulation import run_parties
 from mpc.statistics.base import StatisticOutcome, StatisticRequest
 from mpc.statistics.joint import JointQuery
 from mpc.statistics.rows import ColumnSpec, Rows

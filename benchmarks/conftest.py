@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from mpc.channel import Traffic
-from mpc.session import Session, run_parties
+from mpc.session import Session
+from mpc.simulation import run_parties
 
 Prepare = Callable[[Session], tuple[Any, ...]]
 Work = Callable[..., object]

@@ -18,7 +18,8 @@ from scipy import special
 import mpc
 from mpc.encoding import Scale
 from mpc.protocols.replicated.protocol import COSTS
-from mpc.session import Session, run_parties
+from mpc.session import Session
+from mpc.simulation import run_parties
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "tables.md"
 POINTS = 1_000_000

@@ -45,7 +45,8 @@ if TYPE_CHECKING:
         take,
     )
     from mpc.functions.sort import Order, argsort, order_by, shuffle, sort, sort_by, top_k
-    from mpc.session import Session, simulate
+    from mpc.session import Session
+    from mpc.simulation import rehearse, simulate
     from mpc.tensor import SecretTensor, concat, stack, where
 
 __all__ = [
@@ -53,9 +54,9 @@ __all__ = [
     "assume_bound", "clip", "concat", "conv2d", "cumulative_max", "cumulative_min", "cumulative_prod",
     "cumulative_sum", "diff", "divide", "einsum", "erf", "exp", "expand_dims", "flip", "log", "log1p",
     "logsumexp", "max", "maximum", "min", "minimum", "order_by", "outer", "permute_dims", "pow", "power",
-    "prefix_scan", "rank", "reciprocal", "roll", "rsqrt", "searchsorted", "segmented_scan", "shuffle",
-    "sigmoid", "sign", "simulate", "softmax", "sort", "sort_by", "sqrt", "squeeze", "stack", "take",
-    "tanh", "top_k", "unique", "where",
+    "prefix_scan", "rank", "reciprocal", "rehearse", "roll", "rsqrt", "searchsorted", "segmented_scan",
+    "shuffle", "sigmoid", "sign", "simulate", "softmax", "sort", "sort_by", "sqrt", "squeeze", "stack",
+    "take", "tanh", "top_k", "unique", "where",
 ]  # fmt: skip
 
 #: Found at first use: whoever needs only `mpc.errors` or `mpc.encoding` does not wait for torch.
@@ -78,7 +79,8 @@ _HOMES: Final = {
     ],
     "mpc.functions.segments": ["Segments", "rank", "searchsorted", "unique"],
     "mpc.functions.sort": ["Order", "argsort", "order_by", "shuffle", "sort", "sort_by", "top_k"],
-    "mpc.session": ["Session", "simulate"],
+    "mpc.session": ["Session"],
+    "mpc.simulation": ["rehearse", "simulate"],
     "mpc.tensor": ["SecretTensor", "concat", "stack", "where"],
 }  # fmt: skip
 _PLACES: Final = {name: (home, name) for home, names in _HOMES.items() for name in names} | {

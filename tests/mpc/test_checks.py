@@ -16,7 +16,8 @@ from mpc.encoding import INTEGER
 from mpc.errors import ProtocolAbort, RangeError
 from mpc.protocols.table import PROTOCOLS
 from mpc.randomness import OnceLedger
-from mpc.session import PartyRun, Session, run_parties
+from mpc.session import Session
+from mpc.simulation import PartyRun, run_parties
 
 everywhere = pytest.mark.parametrize("protocol", PROTOCOLS)
 

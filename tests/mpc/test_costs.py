@@ -11,7 +11,8 @@ import torch
 from mpc.protocols.base import Cost
 from mpc.protocols.replicated.protocol import COSTS
 from mpc.randomness import OnceLedger
-from mpc.session import Session, run_parties
+from mpc.session import Session
+from mpc.simulation import run_parties
 
 Run = Callable[[Any, Any], object]
 

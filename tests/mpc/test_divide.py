@@ -14,7 +14,8 @@ from mpc.encoding import Scale
 from mpc.errors import RangeError
 from mpc.protocols.table import PROTOCOLS
 from mpc.randomness import OnceLedger
-from mpc.session import Session, run_parties
+from mpc.session import Session
+from mpc.simulation import run_parties
 
 pytestmark = pytest.mark.parametrize("protocol", PROTOCOLS)
 RELATIVE = 2.0**-22

@@ -15,7 +15,8 @@ from mpc.errors import NotSupported, RangeError
 from mpc.functions import words
 from mpc.protocols.table import PROTOCOLS
 from mpc.randomness import OnceLedger
-from mpc.session import Session, run_parties
+from mpc.session import Session
+from mpc.simulation import run_parties
 
 pytestmark = pytest.mark.parametrize("protocol", PROTOCOLS)
 few = settings(max_examples=12)

@@ -20,7 +20,8 @@ from mpc.protocols.replicated.shares import (
     share_input,
 )
 from mpc.randomness import OnceLedger
-from mpc.session import Session, run_parties
+from mpc.session import Session
+from mpc.simulation import run_parties
 
 vectors = hnp.arrays(np.int64, st.integers(0, 50))
 

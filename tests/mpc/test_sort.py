@@ -16,7 +16,8 @@ from mpc.functions import sort
 from mpc.functions.segments import firsts
 from mpc.protocols.table import PROTOCOLS
 from mpc.randomness import OnceLedger
-from mpc.session import PartyRun, Session, run_parties
+from mpc.session import Session
+from mpc.simulation import PartyRun, run_parties
 
 few = settings(max_examples=10)
 everywhere = pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -15,7 +15,8 @@ from mpc.encoding import Scale
 from mpc.errors import RangeError, SecretControlFlow
 from mpc.protocols.table import PROTOCOLS
 from mpc.randomness import OnceLedger
-from mpc.session import Session, run_parties
+from mpc.session import Session
+from mpc.simulation import run_parties
 from mpc.tensor import SecretTensor
 
 pytestmark = pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -14,7 +14,8 @@ import torch
 
 from mpc.encoding import Scale
 from mpc.protocols.replicated.shares import ReplicatedShare
-from mpc.session import Session, run_parties
+from mpc.session import Session
+from mpc.simulation import run_parties
 
 BATCH = 1_000_000
 DROP = 16

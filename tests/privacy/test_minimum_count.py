@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mpc.errors import RangeError
 from mpc.privacy.minimum_count import all_of, passes
-from mpc.session import PartyRun, Session, run_parties
+from mpc.session import Session
+from mpc.simulation import PartyRun, run_parties
 
 ROWS = 1000
 

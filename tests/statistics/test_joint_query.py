@@ -16,7 +16,8 @@ from mpc.encoding import Scale
 from mpc.errors import PlanInvalid, RangeError
 from mpc.protocols.replicated.shares import share_input
 from mpc.randomness import OnceLedger
-from mpc.session import PartyRun, Session, run_parties
+from mpc.session import Session
+from mpc.simulation import PartyRun, run_parties
 from mpc.statistics.base import StatisticOutcome, StatisticRequest
 from mpc.statistics.joint import JointQuery
 from mpc.statistics.rows import ColumnSpec, Rows

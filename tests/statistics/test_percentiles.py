@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpc.errors import RangeError
-from mpc.session import run_parties
+from mpc.simulation import run_parties
 from mpc.statistics import quantiles
 from mpc.statistics.base import StatisticRequest
 from mpc.statistics.joint import JointQuery

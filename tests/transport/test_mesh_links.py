@@ -32,7 +32,8 @@ from mpc.errors import (
     TriuneError,
 )
 from mpc.randomness import FreshKeys, PairKeys
-from mpc.session import Session, run_parties
+from mpc.session import Session
+from mpc.simulation import run_parties
 from parties.identity import tls
 from parties.identity.consortium import Consortium, Member
 from parties.identity.keys import Identity

@@ -1,0 +1,175 @@
+"""A program as all parties of one process: `simulate`, its rehearsal, and the release of what it returns."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from mpc import checks
+from mpc.bits import SecretBits
+from mpc.channel import ROUND_TIMEOUT_S, Traffic, memory_network
+from mpc.encoding import decode
+from mpc.errors import RangeError, TriuneError
+from mpc.protocols.base import Opening
+from mpc.protocols.table import protocol_class
+from mpc.randomness import FreshKeys, KeySource, Ledger, PairKeys
+from mpc.session import Session, as_abort
+from mpc.tensor import SecretTensor
+
+
+@dataclass(frozen=True)
+class PartyRun:
+    """What one party of a simulation ended with."""
+
+    result: Any
+    traffic: Traffic
+    openings: tuple[Opening, ...]
+    checks: tuple[str, ...]
+    digests: Mapping[str, tuple[str, str]]
+
+
+class _Party(threading.Thread):
+    def __init__(self, session: Session, program: Callable[[Session], Any]) -> None:
+        super().__init__(daemon=True)
+        self.session, self.program = session, program
+        self.done: PartyRun | None = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        channel = self.session.runtime.channel
+        try:
+            secret = self.program(self.session)
+            traffic = Traffic(**vars(channel.traffic))
+            result = release(self.session, secret)
+            self.done = PartyRun(
+                result,
+                traffic,
+                tuple(self.session.openings),
+                tuple(self.session.checks),
+                channel.digests(),
+            )
+        except BaseException as error:  # noqa: BLE001 - handed to the caller of `run_parties`, which raises it
+            self.error = error
+            channel.fail(as_abort(error))
+
+
+def release(session: Session, value: Any) -> Any:
+    """Open what a program returned: tensors to numpy or Python numbers, containers item by item.
+
+    If the program made checks, one flag opens with the result: 1 if any of them fails. Then all secrets open
+    as 0, and `RangeError` names what was demanded, not which demand failed nor where.
+    """
+    broken = checks.settle(session.runtime)
+    if broken is None:
+        return _each_secret(value, partial(_opened, session))
+    keep = 1 - broken
+    opened = _each_secret(value, lambda secret: _opened(session, secret * keep))
+    if session.protocol.open(broken.share, "whether a check fails: one flag for all of them").item():
+        raise RangeError(
+            f"The result is suppressed, because at least one check fails: {'; '.join(session.checks)}.",
+            remedy="Correct the data or the stated bound; where a function should go on, give otherwise=....",
+        )
+    return opened
+
+
+def _opened(session: Session, secret: SecretTensor) -> Any:
+    opened = decode(session.protocol.reveal(secret.share).cpu().numpy(), secret.scale)
+    return opened.item() if opened.ndim == 0 else opened
+
+
+def _each_secret(value: Any, fn: Callable[[SecretTensor], Any]) -> Any:
+    """`fn` of every secret in a program's result; bits become words of 0 and 1."""
+    if isinstance(value, SecretTensor):
+        return fn(value)
+    if isinstance(value, SecretBits):
+        return fn(SecretTensor.of_bits(value))
+    if isinstance(value, Mapping):
+        return {key: _each_secret(item, fn) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_each_secret(item, fn) for item in value)
+    return value
+
+
+def run_parties(
+    program: Callable[[Session], Any],
+    *,
+    protocol: str = "replicated",
+    keys: KeySource | None = None,
+    ledgers: Callable[[], Ledger] | None = None,
+    timeout_s: float = ROUND_TIMEOUT_S,
+    strict: bool = False,
+) -> list[PartyRun]:
+    """Run a program as all parties of a protocol, one thread each; traffic excludes the release."""
+    count = protocol_class(protocol).guarantees.parties
+    channels = memory_network(count, timeout_s=timeout_s)
+    pair_keys = (keys or FreshKeys()).keys(count)
+    parties = [
+        _Party(
+            Session(channel, PairKeys(own, ledgers() if ledgers else None), protocol, strict=strict),
+            program,
+        )
+        for channel, own in zip(channels, pair_keys, strict=True)
+    ]
+    for party in parties:
+        party.start()
+    for party in parties:
+        party.join()
+    for party in parties:
+        if party.error is not None and not isinstance(party.error, TriuneError):
+            raise party.error
+    for party in parties:
+        if party.error is not None:
+            raise party.error
+    return [party.done for party in parties if party.done is not None]
+
+
+def simulate(
+    program: Callable[[Session], Any], *, protocol: str = "replicated", keys: KeySource | None = None
+) -> Any:
+    """All parties in this process; returns what the program's result opens to.
+
+        >>> simulate(lambda s: (s.input([1.5, 2.0], owner=0) * s.input([3.0, 4.0], owner=1)).sum())
+        12.5
+
+    A rehearsal comes first, so that a range that cannot hold is refused before anything is shared. Raises
+    whatever the program raised at the first party that failed.
+    """
+    rehearse(program)
+    return run_parties(program, protocol=protocol, keys=keys)[0].result
+
+
+class _Opened(BaseException):
+    """Ends a rehearsal where the program wants to see a value: what follows may depend on it."""
+
+
+class _Rehearsal(Session):
+    """A session in the clear whose inputs are zeros with the bounds of the real ones."""
+
+    def input(self, values: npt.ArrayLike, owner: int, **options: Any) -> SecretTensor:
+        real = super().input(values, owner, **options)
+        return real.linear(torch.zeros_like)
+
+    def open(self, x: SecretTensor, *, why: str) -> npt.NDArray[np.generic]:
+        raise _Opened(x, why)
+
+
+def rehearse(program: Callable[[Session], Any]) -> None:
+    """Run a program in the clear, on zeros of the inputs' shapes, scales and bounds.
+
+    Ranges, scales and shapes are public and do not depend on a word: what they forbid raises `RangeError`
+    or `NotSupported` here, before anything is shared or sent. The rehearsal ends where the program itself
+    opens a value (`session.open`). Checks of secrets are not rehearsed.
+    """
+    channel = memory_network(1)[0]
+    (keys,) = FreshKeys().keys(1)
+    try:
+        program(_Rehearsal(channel, PairKeys(keys), "cleartext", strict=False))
+    except _Opened:
+        return

@@ -1,0 +1,254 @@
+"""Random programs of 2 to 30 operations against float64: within the declared error, or refused beforehand.
+
+Every value is kept with a bound on its error, which follows from what the operations declare: the
+interval around the float64 value goes through each function, and the function's own error comes on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import special
+
+import mpc
+from mpc.errors import RangeError
+from mpc.randomness import OnceLedger
+from mpc.session import Session
+from mpc.simulation import rehearse, run_parties
+
+UNIT = 2.0**-16
+RELATIVE = 2.0**-22
+ROWS = 4
+REACH = 8
+Floats = np.ndarray
+
+
+@dataclass(frozen=True)
+class Known:
+    """A float64 value and how far the engine's may be from it."""
+
+    value: Floats
+    error: Floats
+
+
+@dataclass(frozen=True)
+class Operation:
+    """On secrets, and on what is known of them."""
+
+    operands: int
+    secret: Callable[..., Any]
+    known: Callable[..., Known]
+
+
+def monotone(
+    secret: Callable[[Any], Any],
+    real: Callable[[Floats], Floats],
+    units: float = 2,
+    relative: float = RELATIVE,
+) -> Operation:
+    """A function that rises or falls over its whole domain: its ends are those of the interval."""
+
+    def known(x: Known) -> Known:
+        value = real(x.value)
+        ends = np.stack([real(x.value - x.error), real(x.value + x.error)])
+        spread = np.abs(ends - value).max(0)
+        return Known(value, spread + units * UNIT + RELATIVE * np.abs(ends).max(0))
+
+    return Operation(1, secret, known)
+
+
+def product(x: Known, y: Known) -> Known:
+    error = np.abs(x.value) * y.error + np.abs(y.value) * x.error + x.error * y.error
+    return Known(x.value * y.value, error + UNIT)
+
+
+def quotient(x: Known, y: Known) -> Known:
+    """x over |y| + 1/2, which is at least 1/2 whatever the error."""
+    divisor = np.abs(y.value) + 0.5
+    least = np.maximum(divisor - y.error, 0.5)
+    value = x.value / divisor
+    error = (x.error + np.abs(value) * y.error) / least
+    return Known(value, error + 2 * UNIT + RELATIVE * (np.abs(value) + error))
+
+
+def chosen(x: Known, y: Known, a: Known, b: Known) -> Known:
+    """a where x < y, else b; where the comparison is too close to call, either."""
+    value = np.where(x.value < y.value, a.value, b.value)
+    close = np.abs(x.value - y.value) <= x.error + y.error
+    return Known(value, np.maximum(a.error, b.error) + close * np.abs(a.value - b.value))
+
+
+def both(fn: Callable[[Floats, Floats], Floats]) -> Callable[[Known, Known], Known]:
+    return lambda x, y: Known(fn(x.value, y.value), np.maximum(x.error, y.error))
+
+
+def whole(fn: Callable[[Floats], Floats], factor: float = 1) -> Callable[[Known], Known]:
+    """A function of all rows whose error is at most a multiple of the largest of them."""
+    return lambda x: Known(fn(x.value) + np.zeros(ROWS), np.full(ROWS, factor * x.error.max()))
+
+
+def plus(x: Known, y: Known) -> Known:
+    return Known(x.value + y.value, x.error + y.error)
+
+
+def scalar(x: Any) -> Any:
+    return x.reshape(1).broadcast_to((ROWS,))
+
+
+OPERATIONS: dict[str, Operation] = {
+    "x + y": Operation(2, lambda x, y: x + y, plus),
+    "x - y": Operation(2, lambda x, y: x - y, lambda x, y: plus(x, Known(-y.value, y.error))),
+    "x y": Operation(2, lambda x, y: x * y, product),
+    "-1.75 x": Operation(1, lambda x: -1.75 * x, lambda x: Known(-1.75 * x.value, 1.75 * x.error + UNIT)),
+    "x / 3": Operation(1, lambda x: x / 3, lambda x: Known(x.value / 3, x.error / 3 + UNIT)),
+    "x / (|y| + 1/2)": Operation(2, lambda x, y: mpc.divide(x, mpc.abs(y) + 0.5, least=0.5), quotient),
+    "|x|": Operation(1, mpc.abs, lambda x: Known(np.abs(x.value), x.error)),
+    "max": Operation(2, mpc.maximum, both(np.maximum)),
+    "min": Operation(2, mpc.minimum, both(np.minimum)),
+    "where": Operation(4, lambda x, y, a, b: mpc.where(x < y, a, b), chosen),
+    "clip": Operation(1, lambda x: mpc.clip(x, -3, 2.5), lambda x: Known(np.clip(x.value, -3, 2.5), x.error)),
+    "cumulative sum": Operation(1, mpc.cumulative_sum, whole(np.cumsum, ROWS)),
+    "sum": Operation(1, lambda x: scalar(x.sum()), whole(np.sum, ROWS)),
+    "largest": Operation(1, lambda x: scalar(mpc.max(x)), whole(np.max)),
+    "sort": Operation(1, mpc.sort, whole(np.sort)),
+    "running maximum": Operation(1, mpc.cumulative_max, whole(np.maximum.accumulate)),
+    "sqrt |x|": monotone(lambda x: mpc.sqrt(mpc.abs(x)), lambda x: np.sqrt(np.abs(x))),
+    "rsqrt": monotone(
+        lambda x: mpc.rsqrt(mpc.abs(x) + 0.5, least=0.5), lambda x: 1 / np.sqrt(np.abs(x) + 0.5)
+    ),
+    "exp": monotone(lambda x: mpc.exp(mpc.clip(x, -9, 4)), lambda x: np.exp(np.clip(x, -9, 4))),
+    "log": monotone(lambda x: mpc.log(mpc.abs(x) + 0.25), lambda x: np.log(np.abs(x) + 0.25)),
+    "log1p": monotone(lambda x: mpc.log1p(mpc.abs(x)), lambda x: np.log1p(np.abs(x))),
+    "power": monotone(
+        lambda x: mpc.power(mpc.abs(mpc.clip(x, -9, 9)) + 0.5, -1.5, least=0.5),
+        lambda x: (np.abs(np.clip(x, -9, 9)) + 0.5) ** -1.5,
+    ),
+    "sigmoid": monotone(mpc.sigmoid, special.expit),
+    "tanh": monotone(mpc.tanh, np.tanh),
+    "erf": monotone(mpc.erf, special.erf),
+}
+#: These are functions of |x|, monotone in it but not in x.
+OF_MAGNITUDE = {"sqrt |x|", "rsqrt", "log", "log1p", "power"}
+
+
+def of_magnitude(name: str, x: Known) -> Known:
+    """What is known of f(|x|): f is taken at the ends of the interval of |x|."""
+    magnitude = np.abs(x.value)
+    lower = Known(np.maximum(magnitude - x.error, 0), np.zeros(ROWS))
+    upper = Known(magnitude + x.error, np.zeros(ROWS))
+    made = [OPERATIONS[name].known(part) for part in (Known(magnitude, np.zeros(ROWS)), lower, upper)]
+    spread = np.maximum(*(np.abs(part.value - made[0].value) for part in made[1:]))
+    return Known(made[0].value, spread + np.maximum(made[1].error, made[2].error))
+
+
+Step = tuple[str, tuple[int, ...]]
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> list[Step]:
+    """Steps on the values so far: three inputs, then what the steps before have made."""
+    steps: list[Step] = []
+    for place in range(draw(st.integers(2, 30))):
+        name = draw(st.sampled_from(sorted(OPERATIONS)))
+        known = 3 + place
+        # mostly recent values, so that programs become deep
+        pick = st.one_of(st.integers(0, known - 1), st.integers(max(0, known - 3), known - 1))
+        steps.append((name, tuple(draw(pick) for _ in range(OPERATIONS[name].operands))))
+    return steps
+
+
+def inputs_of(seed: int) -> list[Floats]:
+    rng = np.random.default_rng(seed)
+    reals = [rng.integers(-REACH * 2**16, REACH * 2**16 + 1, ROWS) * UNIT for _ in range(2)]
+    return [*reals, rng.integers(-REACH, REACH + 1, ROWS)]
+
+
+def on_secrets(session: Session, given: Sequence[Floats], steps: Sequence[Step]) -> Any:
+    bounds = (REACH << 16, REACH << 16, REACH)
+    owners = [place % session.runtime.channel.parties for place in range(3)]
+    values = [
+        session.input(x, owner=owner, bound=bound)
+        for x, owner, bound in zip(given, owners, bounds, strict=True)
+    ]
+    for name, operands in steps:
+        values.append(OPERATIONS[name].secret(*(values[place] for place in operands)))
+    return values[3:]
+
+
+def in_float64(given: Sequence[Floats], steps: Sequence[Step]) -> list[Known]:
+    values = [Known(x.astype(np.float64), np.zeros(ROWS)) for x in given]
+    for name, operands in steps:
+        known = [values[place] for place in operands]
+        made = of_magnitude(name, known[0]) if name in OF_MAGNITUDE else OPERATIONS[name].known(*known)
+        values.append(made)
+    return values[3:]
+
+
+def runs_within_its_error(seed: int, steps: list[Step]) -> bool:
+    """Whether the program ran; if it did, every value on the way was within its error."""
+    given = inputs_of(seed)
+    try:
+        rehearse(lambda session: on_secrets(session, given, steps))
+    except RangeError:
+        return False
+    # what the rehearsal lets pass runs: no range is left to be refused half way
+    opened = run_parties(lambda session: on_secrets(session, given, steps), ledgers=OnceLedger)[0].result
+    for (name, _), got, want in zip(steps, opened, in_float64(given, steps), strict=True):
+        assert np.all(np.abs(got - want.value) <= want.error * (1 + 1e-9) + 1e-12), (name, got, want)
+    return True
+
+
+@given(seed=st.integers(0, 2**32), steps=programs())
+def test_a_random_program_is_right_or_refused(seed: int, steps: list[Step]) -> None:
+    runs_within_its_error(seed, steps)
+
+
+def test_most_of_such_programs_run() -> None:
+    """A refusal of everything would pass the test above."""
+    rng, ran = np.random.default_rng(5), 0
+    for seed in range(20):
+        steps = []
+        for place in range(int(rng.integers(2, 12))):
+            name = sorted(OPERATIONS)[rng.integers(len(OPERATIONS))]
+            operands = rng.integers(0, 3 + place, OPERATIONS[name].operands)
+            steps.append((name, tuple(int(operand) for operand in operands)))
+        ran += runs_within_its_error(seed, steps)
+    assert ran >= 12
+
+
+def test_every_operation_runs_alone() -> None:
+    for name, operation in OPERATIONS.items():
+        assert runs_within_its_error(
+            1, [(name, tuple(range(operation.operands))[:3] + (0,) * (operation.operands - 3))]
+        )
+
+
+def test_a_program_that_cannot_fit_is_refused_before_anything_is_shared() -> None:
+    """Ten squares in a row: the tenth would leave the ring, and simulate says so before the first is made."""
+    seen: list[str] = []
+
+    def program(session: Session) -> Any:
+        x = session.input(np.full(ROWS, 7.5), owner=0, bound=8 << 16)
+        for _ in range(10):
+            x = x * x
+            seen.append(session.protocol.guarantees.name)
+        return x
+
+    with pytest.raises(RangeError, match="A product could reach"):
+        mpc.simulate(program)
+    assert set(seen) == {"cleartext"}
+
+
+def test_a_rehearsal_ends_where_a_value_opens() -> None:
+    def program(session: Session) -> Any:
+        x = session.input(np.arange(3), owner=0, bound=4)
+        total = int(session.open(x.sum(), why="the test wants it"))
+        return x * (1 if total == 3 else 2**62)
+
+    assert np.array_equal(mpc.simulate(program), [0, 1, 2])
