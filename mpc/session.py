@@ -45,6 +45,11 @@ class Session:
         return self.runtime.party
 
     @property
+    def parties(self) -> int:
+        """How many parties compute."""
+        return self.protocol.parties
+
+    @property
     def openings(self) -> list[Opening]:
         """What this session has opened on the way, with reasons."""
         return self.runtime.openings
@@ -77,7 +82,7 @@ class Session:
         return self.secret(self.protocol.input(tensor, array.shape, owner), scale, bound)
 
     def _owns(self, owner: int) -> bool:
-        return self.runtime.channel.parties == 1 or self.party == owner
+        return self.parties == 1 or self.party == owner
 
     def _announce_bound(self, words: npt.NDArray[np.int64] | None, owner: int) -> int:
         if self.strict:
@@ -88,7 +93,7 @@ class Session:
         if words is None:
             return 1 << int(step.recv(owner, (1,))[0].item() % 63)
         top = _top(words)
-        for peer in range(self.runtime.channel.parties):
+        for peer in range(self.parties):
             if peer != self.party:
                 step.send(peer, torch.tensor([top.bit_length()]))
         return 1 << top.bit_length()
@@ -119,8 +124,11 @@ class Session:
     def gather(self, *branches: Callable[[], Result]) -> list[Result]:
         """Run independent branches so that their rounds overlap; results in order.
 
-        Each branch has its own tag path and its own random streams. The first error ends the session.
+        Each branch has its own tag path and its own random streams. The first error ends the session. Where
+        the protocol's rounds cannot overlap, the branches run one after the other.
         """
+        if not self.protocol.guarantees.concurrent:
+            return [branch() for branch in branches]
         path, depth = self.runtime.fork(), self.runtime.position.depth
         runs = [_Branch(self.runtime, (*path, place), depth, branch) for place, branch in enumerate(branches)]
         for run in runs:

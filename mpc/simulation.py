@@ -16,8 +16,8 @@ from mpc import checks
 from mpc.bits import SecretBits
 from mpc.channel import ROUND_TIMEOUT_S, Traffic, memory_network
 from mpc.encoding import decode
-from mpc.errors import RangeError, TriuneError
-from mpc.protocols.base import Opening
+from mpc.errors import ConfigError, RangeError, TriuneError
+from mpc.protocols.base import Guarantees, Opening
 from mpc.protocols.table import protocol_class
 from mpc.randomness import FreshKeys, KeySource, Ledger, PairKeys
 from mpc.session import Session, as_abort
@@ -43,21 +43,24 @@ class _Party(threading.Thread):
         self.error: BaseException | None = None
 
     def run(self) -> None:
-        channel = self.session.runtime.channel
+        protocol, channel = self.session.protocol, self.session.runtime.channel
         try:
-            secret = self.program(self.session)
-            traffic = Traffic(**vars(channel.traffic))
-            result = release(self.session, secret)
-            self.done = PartyRun(
-                result,
-                traffic,
-                tuple(self.session.openings),
-                tuple(self.session.checks),
-                channel.digests(),
-            )
+            if self.session.party < protocol.parties:
+                self.done = self._computed()
+            else:
+                protocol.serve()
         except BaseException as error:  # noqa: BLE001 - handed to the caller of `run_parties`, which raises it
             self.error = error
             channel.fail(as_abort(error))
+        protocol.close(completed=self.error is None)
+
+    def _computed(self) -> PartyRun:
+        session = self.session
+        secret = self.program(session)
+        traffic = Traffic(**vars(session.traffic))
+        result = release(session, secret)
+        digests = session.runtime.channel.digests()
+        return PartyRun(result, traffic, tuple(session.openings), tuple(session.checks), digests)
 
 
 def release(session: Session, value: Any) -> Any:
@@ -101,37 +104,56 @@ def run_parties(
     program: Callable[[Session], Any],
     *,
     protocol: str = "replicated",
+    parties: int | None = None,
     keys: KeySource | None = None,
     ledgers: Callable[[], Ledger] | None = None,
     timeout_s: float = ROUND_TIMEOUT_S,
     strict: bool = False,
 ) -> list[PartyRun]:
-    """Run a program as all parties of a protocol, one thread each; traffic excludes the release."""
-    count = protocol_class(protocol).guarantees.parties
-    channels = memory_network(count, timeout_s=timeout_s)
-    pair_keys = (keys or FreshKeys()).keys(count)
-    parties = [
+    """Run a program as all parties of a protocol, one thread each; traffic excludes the release.
+
+    `parties`: how many, where the protocol leaves the choice (crypten: 2 to 5).
+    """
+    guarantees = protocol_class(protocol).guarantees
+    count = _count(guarantees, parties)
+    channels = memory_network(count + guarantees.helpers, timeout_s=timeout_s)
+    pair_keys = (keys or FreshKeys()).keys(count + guarantees.helpers)
+    threads = [
         _Party(
             Session(channel, PairKeys(own, ledgers() if ledgers else None), protocol, strict=strict),
             program,
         )
         for channel, own in zip(channels, pair_keys, strict=True)
     ]
-    for party in parties:
-        party.start()
-    for party in parties:
-        party.join()
-    for party in parties:
-        if party.error is not None and not isinstance(party.error, TriuneError):
-            raise party.error
-    for party in parties:
-        if party.error is not None:
-            raise party.error
-    return [party.done for party in parties if party.done is not None]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for thread in threads:
+        if thread.error is not None and not isinstance(thread.error, TriuneError):
+            raise thread.error
+    for thread in threads:
+        if thread.error is not None:
+            raise thread.error
+    return [thread.done for thread in threads if thread.done is not None]
+
+
+def _count(guarantees: Guarantees, parties: int | None) -> int:
+    """How many parties compute: as many as the protocol takes, or as were chosen if it leaves the choice."""
+    if parties is not None and parties != guarantees.parties and not guarantees.parties_at_most:
+        raise ConfigError(
+            f"The protocol {guarantees.name} takes {guarantees.parties} parties, not {parties}.",
+            remedy="Leave out parties=....",
+        )
+    return guarantees.parties if parties is None else parties
 
 
 def simulate(
-    program: Callable[[Session], Any], *, protocol: str = "replicated", keys: KeySource | None = None
+    program: Callable[[Session], Any],
+    *,
+    protocol: str = "replicated",
+    parties: int | None = None,
+    keys: KeySource | None = None,
 ) -> Any:
     """All parties in this process; returns what the program's result opens to.
 
@@ -142,7 +164,7 @@ def simulate(
     whatever the program raised at the first party that failed.
     """
     rehearse(program)
-    return run_parties(program, protocol=protocol, keys=keys)[0].result
+    return run_parties(program, protocol=protocol, parties=parties, keys=keys)[0].result
 
 
 class _Opened(BaseException):

@@ -48,6 +48,12 @@ class Guarantees:
     model: str
     truncation_error: str
     node_ready: bool
+    #: more than `parties` where the number is chosen; 0 where it is not
+    parties_at_most: int = 0
+    #: parties of the channel that run no program, after the computing ones
+    helpers: int = 0
+    #: whether branches of `session.gather` overlap
+    concurrent: bool = True
 
 
 @dataclass(frozen=True)
@@ -175,6 +181,17 @@ class Protocol(ABC, Generic[ShareT]):
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
+
+    @property
+    def parties(self) -> int:
+        """How many parties compute."""
+        return self.runtime.channel.parties - self.guarantees.helpers
+
+    def serve(self) -> None:
+        """What a helper does instead of a program, until the session ends."""
+
+    def close(self, *, completed: bool) -> None:
+        """The session has ended, well (`completed`) or not."""
 
     # sharing and opening
     @abstractmethod

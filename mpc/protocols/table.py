@@ -9,10 +9,11 @@ from typing import Any
 from mpc.errors import ConfigError
 from mpc.protocols.base import Protocol
 from mpc.protocols.cleartext import CleartextProtocol
+from mpc.protocols.crypten.protocol import CryptenProtocol
 from mpc.protocols.replicated.protocol import ReplicatedProtocol
 
 PROTOCOLS: Mapping[str, type[Protocol[Any]]] = MappingProxyType(
-    {"replicated": ReplicatedProtocol, "cleartext": CleartextProtocol}
+    {"replicated": ReplicatedProtocol, "crypten": CryptenProtocol, "cleartext": CleartextProtocol}
 )
 
 

@@ -74,7 +74,7 @@ def test_one_flag_opens_for_all_checks_of_all_branches(protocol: str) -> None:
     def program(session: Session) -> Any:
         x = np.arange(1, 5)
         branches = [lambda k=k: assumed(session, x * k, 100).sum() for k in range(1, 4)]
-        root = mpc.sqrt(session.input(x, owner=1 % session.runtime.channel.parties, bound=4))
+        root = mpc.sqrt(session.input(x, owner=1 % session.parties, bound=4))
         return {"sums": session.gather(*branches), "roots": (root,), "bits": root.less_bits(1.5)}
 
     done = runs(program, protocol)

@@ -171,7 +171,7 @@ def inputs_of(seed: int) -> list[Floats]:
 
 def on_secrets(session: Session, given: Sequence[Floats], steps: Sequence[Step]) -> Any:
     bounds = (REACH << 16, REACH << 16, REACH)
-    owners = [place % session.runtime.channel.parties for place in range(3)]
+    owners = [place % session.parties for place in range(3)]
     values = [
         session.input(x, owner=owner, bound=bound)
         for x, owner, bound in zip(given, owners, bounds, strict=True)

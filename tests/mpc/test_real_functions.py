@@ -159,9 +159,7 @@ def test_secret_exponents_bases_of_zero_and_integers(protocol: str) -> None:
     def program(session: Session) -> Any:
         a, b = session.input(x, owner=0, bound=9 << 16), session.input(y, owner=1, bound=3 << 16)
         n = session.input(np.array([-3, 0, 2]), owner=0, bound=3)
-        zero = session.input(
-            np.array([0.0, 4.0, -4.0]), owner=2 % session.runtime.channel.parties, bound=4 << 16
-        )
+        zero = session.input(np.array([0.0, 4.0, -4.0]), owner=2 % session.parties, bound=4 << 16)
         return (
             mpc.power(a, b, least=0.5), np.power(n, 5), mpc.pow(n, 0), mpc.pow(zero, 0.5, otherwise=-1),
             mpc.pow(zero, -1, least=1.0, otherwise=7), mpc.pow(zero, 3),
