@@ -50,9 +50,9 @@ $(VENV)/bin/python:
 # The pins keep torch at a build that installs everywhere; a bare `torch` may bring several GB of CUDA.
 $(VENV)/.installed: pyproject.toml $(PIN) | $(VENV)/bin/python
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c $(PIN) torch==2.13.0
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c $(PIN) -e .
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c $(PIN) -e '.[crypten]'
 	@touch $@
 
 $(VENV)/.tested: $(VENV)/.installed
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c $(PIN) -e '.[test,bench]'
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c $(PIN) -e '.[crypten,test,bench]'
 	@touch $@

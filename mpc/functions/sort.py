@@ -22,6 +22,7 @@ from torch import Tensor
 from mpc.encoding import INTEGER
 from mpc.errors import ProtocolAbort, RangeError
 from mpc.functions.words import planes_of
+from mpc.protocols.base import lacks_permutations
 from mpc.tensor import SecretTensor, concat, stack
 
 #: Key bits of one pass: more would take fewer rounds and more products (2^bits an element).
@@ -87,6 +88,7 @@ class FixedOrder:
 
 def order_of_bit(flags: SecretTensor) -> Order:
     """Rows with a 0 first, then those with a 1, each in their own order; 0/1 words `[n]`. One round."""
+    _require_permutations(flags)
     return Order(_counted(flags.reshape(1, -1)))
 
 
@@ -104,6 +106,7 @@ def order_by(keys: Keys, *, descending: bool = False) -> Order:
         raise RangeError("Keys are columns of one length.", remedy="Give one or more [n] tensors.")
     if columns[0].shape[0] == 0:
         raise RangeError("There is nothing to sort.", remedy="Give at least one row.")
+    _require_permutations(columns[0])
     bits = concat([_key_bits(key, descending) for key in reversed(columns)])
     places = _counted(bits[:PASS_BITS])
     for start in range(PASS_BITS, bits.shape[0], PASS_BITS):
@@ -131,6 +134,12 @@ def top_k(x: SecretTensor, count: int) -> SecretTensor:
     if not 0 < count <= x.shape[0]:
         raise RangeError(f"There are no {count} of {x.shape[0]} elements.", remedy="Ask for 1 to n.")
     return sort(x, descending=True)[:count]
+
+
+def _require_permutations(x: SecretTensor) -> None:
+    """`NotSupported` before anything is computed that could not be finished."""
+    if not x.protocol.guarantees.permutations:
+        raise lacks_permutations(x.protocol.guarantees)
 
 
 def indices(x: SecretTensor) -> SecretTensor:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from mpc.channel import Channel, Tag
-from mpc.errors import ProtocolAbort
+from mpc.errors import NotSupported, ProtocolAbort
 from mpc.randomness import Address, PairKeys
 
 ShareT = TypeVar("ShareT")
@@ -54,6 +54,16 @@ class Guarantees:
     helpers: int = 0
     #: whether branches of `session.gather` overlap
     concurrent: bool = True
+    #: whether it shuffles, which all that sorts rests on
+    permutations: bool = True
+
+
+def lacks_permutations(guarantees: Guarantees) -> NotSupported:
+    """What a protocol without shuffles answers."""
+    return NotSupported(
+        f"The protocol {guarantees.name} has no shuffle, and so nothing that sorts.",
+        remedy="Use the protocol replicated.",
+    )
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def assumed(
 
 
 @everywhere
-@settings(max_examples=25)
+@settings(max_examples=max(8, settings.default.max_examples // 8))
 @given(
     values=st.lists(st.integers(-(2**60), 2**60), min_size=1, max_size=6),
     bound=st.integers(0, 2**60),

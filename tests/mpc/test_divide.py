@@ -33,7 +33,7 @@ def words(rng: np.random.Generator, bits: int, count: int) -> np.ndarray:
     return np.minimum(drawn, top) * rng.choice((-1, 1), count)
 
 
-@settings(max_examples=12)
+@settings(max_examples=max(4, settings.default.max_examples // 16))
 @given(
     seed=st.integers(0, 2**32), above=st.integers(1, 58), below=st.integers(1, 58),
     fractions=st.sampled_from([(16, 16), (24, 24), (16, 0), (0, 16), (8, 20), (0, 0)]),

@@ -19,7 +19,7 @@ from mpc.session import Session
 from mpc.simulation import run_parties
 
 pytestmark = pytest.mark.parametrize("protocol", PROTOCOLS)
-few = settings(max_examples=10)
+few = settings(max_examples=max(4, settings.default.max_examples // 16))
 scales = st.sampled_from([8, 16, 20, 24])
 RELATIVE = 2.0**-22
 

@@ -25,7 +25,7 @@ def release(program: Any, protocol: str) -> Any:
     return run_parties(program, protocol=protocol, ledgers=OnceLedger)[0].result
 
 
-@settings(max_examples=12)
+@settings(max_examples=max(4, settings.default.max_examples // 16))
 @given(seed=st.integers(0, 2**32), bits=st.integers(1, 60), places=st.sampled_from([0, 7, 16, 23, 24]))
 def test_every_root_is_right(protocol: str, seed: int, bits: int, places: int) -> None:
     top = 2**bits - 1

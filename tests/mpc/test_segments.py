@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import mpc
-from mpc.errors import ProtocolAbort, RangeError
+from mpc.errors import NotSupported, ProtocolAbort, RangeError
 from mpc.functions import segments
 from mpc.functions.segments import TIES
 from mpc.functions.sort import Order
@@ -21,8 +21,10 @@ from mpc.randomness import OnceLedger
 from mpc.session import Session
 from mpc.simulation import PartyRun, run_parties
 
-few = settings(max_examples=10)
-everywhere = pytest.mark.parametrize("protocol", PROTOCOLS)
+few = settings(max_examples=max(4, settings.default.max_examples // 16))
+everywhere = pytest.mark.parametrize(
+    "protocol", [name for name, known in PROTOCOLS.items() if known.guarantees.permutations]
+)
 sizes = st.integers(1, 50)
 seeds = st.integers(0, 2**32)
 
@@ -189,3 +191,20 @@ def test_what_is_no_permutation_or_has_no_rows_is_refused(protocol: str) -> None
         return a
 
     runs(program, protocol)
+
+
+@pytest.mark.parametrize(
+    "protocol", [name for name, known in PROTOCOLS.items() if not known.guarantees.permutations]
+)
+def test_a_protocol_without_permutations_says_so_before_it_works(protocol: str) -> None:
+    x = np.arange(4)
+
+    def program(session: Session) -> Any:
+        a = session.input(x, owner=0, bound=4)
+        for ask in (mpc.sort, mpc.argsort, mpc.rank, mpc.unique, mpc.Segments, mpc.shuffle):
+            with pytest.raises(NotSupported, match=protocol):
+                ask(a)
+        assert session.traffic.rounds == 0
+        return mpc.searchsorted(a, a), mpc.cumulative_max(a)
+
+    same(runs(program, protocol)[0].result, (x, x))

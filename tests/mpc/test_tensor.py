@@ -20,7 +20,7 @@ from mpc.simulation import run_parties
 from mpc.tensor import SecretTensor
 
 pytestmark = pytest.mark.parametrize("protocol", PROTOCOLS)
-few = settings(max_examples=15)
+few = settings(max_examples=max(4, settings.default.max_examples // 16))
 
 
 def release(program: Any, protocol: str) -> Any:

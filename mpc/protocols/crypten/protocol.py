@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from mpc.errors import ConfigError, NotSupported, ProtocolAbort
+from mpc.errors import ConfigError, ProtocolAbort
 from mpc.kernels import reference as kernels
-from mpc.protocols.base import Guarantees, Protocol, Runtime
+from mpc.protocols.base import Guarantees, Protocol, Runtime, lacks_permutations
 from mpc.protocols.crypten import dealer, truncation
 from mpc.protocols.crypten.dealer import Deals, Request
 from mpc.protocols.crypten.process import Worker
@@ -37,6 +37,7 @@ class CryptenProtocol(Protocol[CryptenShare]):
         parties_at_most=MOST,
         helpers=1,
         concurrent=False,
+        permutations=False,
     )
 
     def __init__(self, runtime: Runtime) -> None:
@@ -197,13 +198,13 @@ class CryptenProtocol(Protocol[CryptenShare]):
     # --- permutations ---------------------------------------------------------------------------
 
     def draw_shuffle(self, rows: int) -> NoReturn:
-        raise _lacking("draw_shuffle")
+        raise lacks_permutations(self.guarantees)
 
     def shuffle(self, x: CryptenShare, shuffle: Any) -> NoReturn:
-        raise _lacking("shuffle")
+        raise lacks_permutations(self.guarantees)
 
     def unshuffle(self, x: CryptenShare, shuffle: Any) -> NoReturn:
-        raise _lacking("unshuffle")
+        raise lacks_permutations(self.guarantees)
 
 
 def _shifted(x: CryptenShare, bits: int) -> CryptenShare:
@@ -215,10 +216,3 @@ def _product_shape(op: str, x: tuple[int, ...], y: tuple[int, ...]) -> tuple[int
     """The shape of a triple's third part: torch's own rules, without data."""
     product = torch.matmul if op == "matmul" else torch.mul
     return tuple(product(torch.empty(x, device="meta"), torch.empty(y, device="meta")).shape)
-
-
-def _lacking(name: str) -> NotSupported:
-    return NotSupported(
-        f"The protocol crypten has no {name}, so nothing that sorts.",
-        remedy="Use the protocol replicated.",
-    )

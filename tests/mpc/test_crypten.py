@@ -1,0 +1,294 @@
+"""CrypTen as a protocol: exact, without a generator of its own, and gone when its session is."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mpc.channel import memory_network
+from mpc.encoding import INTEGER
+from mpc.errors import ConfigError, ProtocolAbort, RangeError
+from mpc.protocols.crypten import dealer
+from mpc.protocols.crypten.dealer import HEAD_WORDS, Request
+from mpc.protocols.crypten.protocol import _product_shape
+from mpc.protocols.crypten.shares import CryptenShare
+from mpc.randomness import FreshKeys, OnceLedger, PairKeys
+from mpc.session import Session
+from mpc.simulation import run_parties
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("crypten") is None, reason="the extra triune[crypten] is not installed"
+)
+COUNTS = (2, 3, 5)
+
+
+def opened(program: Any, parties: int) -> Any:
+    return run_parties(program, protocol="crypten", parties=parties, ledgers=OnceLedger, timeout_s=30)[
+        0
+    ].result
+
+
+@pytest.mark.parametrize("parties", COUNTS)
+def test_integers_are_exact(parties: int) -> None:
+    rng = np.random.default_rng(1)
+    x, y = rng.integers(-(2**28), 2**28, (2, 60))
+
+    def program(session: Session) -> Any:
+        a, b = session.input(x, owner=0, bound=1 << 28), session.input(y, owner=1, bound=1 << 28)
+        square = a.reshape(6, 10)
+        return a * b, a < b, a * 0 == 0, a == b, square @ square.T, a.dot(b), (a < b) * a, a - 7 * b
+
+    square = x.reshape(6, 10)
+    want = (x * y, x < y, x * 0 == 0, x == y, square @ square.T, x @ y, (x < y) * x, x - 7 * y)
+    for got, wanted in zip(opened(program, parties), want, strict=True):
+        assert np.array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("parties", COUNTS)
+def test_truncation_has_no_large_error(parties: int) -> None:
+    """Words of every magnitude up to 2^62, and shifts that differ by element."""
+    rng = np.random.default_rng(2)
+    x = np.exp2(rng.uniform(0, 62, 20_000)).astype(np.int64) * rng.choice((-1, 1), 20_000)
+    x[:2] = (2**62 - 1, 1 - 2**62)
+    shifts = rng.integers(1, 63, x.size)
+
+    def program(session: Session) -> Any:
+        share = session.protocol.input(torch.from_numpy(x), x.shape, 0)
+        both = [session.protocol.truncate(share, bits) for bits in (16, torch.from_numpy(shifts))]
+        return [session.secret(made, INTEGER, 1 << 61) for made in both]
+
+    for got, bits in zip(opened(program, parties), (16, shifts), strict=True):
+        floor = x >> bits
+        assert np.all((got == floor) | (got == floor + 1))
+
+
+def test_crypten_own_truncation_fails_where_ours_does_not() -> None:
+    """Two parties that each shift their share, as CrypTen does: a share of 2^61 wraps once in eight times."""
+    rng = np.random.default_rng(3)
+    mine = rng.integers(-(2**63), 2**63, 10_000, dtype=np.int64)
+    with np.errstate(over="ignore"):
+        theirs = np.int64(2**61) - mine
+        summed = mine // 2**16 + theirs // 2**16
+    assert np.mean(np.abs(summed - 2**45) > 2) > 0.05
+
+
+def test_no_generator_of_torch_is_left() -> None:
+    """Every test of this file runs with the generators shut; here, that they are."""
+    code = """
+import torch
+from mpc.protocols.crypten import worker
+crypten = worker.load()
+worker.shut_generators()
+from crypten.common import rng
+for draw in (lambda: torch.randint(0, 2, (3,)), lambda: torch.rand(3), lambda: torch.Generator(),
+             lambda: torch.empty(3).random_(),
+             lambda: rng.generate_kbit_random_tensor((3,), generator=None, bitlength=1),
+             lambda: rng.generate_random_ring_element((3,), generator=object())):
+    try:
+        draw()
+    except (worker.GeneratorUsed, KeyError):
+        continue
+    raise SystemExit("a generator answered")
+"""
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False).returncode == 0
+
+
+def test_a_provider_that_is_not_ours_is_not_reached() -> None:
+    """With the dealer's streams fixed to 0 the parties' shares change: the masks come from there."""
+    x = np.arange(4)
+
+    def program(session: Session) -> Any:
+        a = session.input(x, owner=0, bound=4)
+        return int((a * a).share.words[0])
+
+    class Fixed:
+        def keys(self, parties: int) -> list[dict[int, bytes]]:
+            return [{peer: bytes(32) for peer in range(parties)} for _ in range(parties)]
+
+    seen = [run_parties(program, protocol="crypten", parties=2, keys=Fixed())[1].result for _ in range(2)]
+    fresh = [run_parties(program, protocol="crypten", parties=2)[1].result for _ in range(2)]
+    assert seen[0] == seen[1]
+    assert len({*seen, *fresh}) == 3
+
+
+def test_how_many_parties() -> None:
+    for parties in (1, 6):
+        with pytest.raises(ConfigError, match="2 to 5 parties"):
+            opened(lambda s: s.public(np.ones(1)), parties)
+    with pytest.raises(ConfigError, match="takes 3 parties"):
+        run_parties(lambda s: s.public(np.ones(1)), parties=2)
+    with pytest.raises(ConfigError, match="none of the 2"):
+        opened(lambda s: s.input(np.ones(1), owner=2, bound=1 << 20), 2)
+
+
+def _children() -> set[str]:
+    listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in listed.splitlines() if "mpc.protocols.crypten.worker" in line]
+    mine = {pid for pid, parent, _ in rows if parent == str(os.getpid())}
+    return {pid for pid, parent, _ in rows if parent in mine}
+
+
+def _gone_within(seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while _children() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not _children()
+
+
+def test_a_session_leaves_no_process_however_it_ends() -> None:
+    opened(lambda s: s.input(np.ones(2), owner=0, bound=1 << 17), 3)
+    assert _gone_within(5)
+
+    def fails(session: Session) -> Any:
+        a = session.input(np.ones(2), owner=0, bound=1 << 17)
+        if session.party == 1:
+            raise RangeError("One party fails.")
+        return a * a
+
+    with pytest.raises(RangeError, match="One party"):
+        opened(fails, 3)
+    assert _gone_within(5)
+
+
+def test_a_worker_that_dies_ends_the_session() -> None:
+    def program(session: Session) -> Any:
+        a = session.input(np.ones(2), owner=0, bound=1 << 17)
+        if session.party == 0:
+            for pid in _children():
+                os.kill(int(pid), 9)
+        return a * a
+
+    with pytest.raises(ProtocolAbort, match="CrypTen process of this party ended"):
+        opened(program, 2)
+
+
+def test_shares_and_failures_show_no_words() -> None:
+    assert "424242" not in repr(CryptenShare(torch.tensor([424242])))
+
+    def program(session: Session) -> Any:
+        a = session.input(np.full(3, 424242), owner=0, bound=1 << 20)
+        return session.protocol._worker("no such thing", a.share.words)  # type: ignore[attr-defined]
+
+    with pytest.raises(ProtocolAbort, match="with KeyError") as caught:
+        opened(program, 2)
+    assert "424242" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[99], [-1], [1, 9], [1, -1], [1, 2, -5, 3], [1, 2, 2**31, 2**31], [1, 8] + [2**8] * 8],
+)
+def test_the_dealer_refuses_what_is_no_request(words: list[int]) -> None:
+    with pytest.raises(ProtocolAbort, match="The dealer was asked"):
+        Request.from_words(torch.tensor(words + [0] * (HEAD_WORDS - len(words))))
+
+
+def test_requests_come_back_as_they_were() -> None:
+    for request in (
+        Request("end", ((), ())),
+        Request("matmul", ((2, 3), (3, 4))),
+        Request("and", ((5,), (5,))),
+    ):
+        assert Request.from_words(request.to_words()) == request
+
+
+def _chi2(words: np.ndarray) -> float:
+    columns = np.ascontiguousarray(words).view(np.uint8).reshape(-1, 8)
+    expected = columns.shape[0] / 256
+    counts = [np.bincount(columns[:, place], minlength=256) for place in range(8)]
+    return max(float(((count - expected) ** 2 / expected).sum()) for count in counts)
+
+
+def _received(party: int, run: Any) -> dict[tuple[Any, ...], np.ndarray]:
+    """Every message that one of two parties and a dealer takes in a run."""
+    channels, seen = memory_network(3, timeout_s=20), {}
+    take = channels[party].recv
+
+    def recv(frm: int, tag: Any) -> Any:
+        full, payload = take(frm, tag)
+        seen[tag.branch, tag.index, tag.primitive, frm] = np.frombuffer(payload, dtype="<i8").copy()
+        return full, payload
+
+    channels[party].recv = recv  # type: ignore[method-assign]
+    keys = [PairKeys(own) for own in FreshKeys().keys(3)]
+    sessions = [Session(*given, "crypten") for given in zip(channels, keys, strict=True)]
+    _together([lambda session=session: _play(session, run) for session in sessions])
+    return seen
+
+
+def _play(session: Session, run: Any) -> None:
+    if session.party == session.parties:
+        session.protocol.serve()
+        return
+    run(session)
+    session.protocol.close(completed=True)
+
+
+def _together(programs: list[Any]) -> None:
+    with ThreadPoolExecutor(len(programs)) as pool:
+        for done in [pool.submit(program) for program in programs]:
+            done.result()
+
+
+def _suspicious(party: int) -> list[str]:
+    """Messages whose words are not uniform; two secrets, fresh keys, pooled over runs."""
+    pooled: dict[Any, list[np.ndarray]] = {}
+    for run in range(12):
+
+        def program(session: Session, value: int = run % 2) -> None:
+            x = session.input(np.full(2048, value * 1000), owner=0, bound=1 << 20)
+            (x * x).shifted_down(5)
+            session.protocol.a2b(x.share, 64)
+
+        for where, words in _received(party, program).items():
+            pooled.setdefault(where, []).append(words)
+    return [str(where) for where, parts in pooled.items() if _chi2(np.concatenate(parts)) > 430]
+
+
+@pytest.mark.parametrize("party", [0, 1])
+def test_what_a_party_receives_is_uniform(party: int) -> None:
+    assert _suspicious(party) == []
+
+
+def test_the_dealer_receives_sizes_only() -> None:
+    def program(session: Session, value: int) -> None:
+        x = session.input(np.full(64, value), owner=0, bound=1 << 20)
+        (x * x).shifted_down(5)
+        assert (x < 5).shape == (64,)
+
+    first, second = (_received(2, lambda s, value=value: program(s, value)) for value in (0, 777))
+    assert first.keys() == second.keys()
+    assert all(np.array_equal(words, second[where]) for where, words in first.items())
+    assert {where[2] for where in first} <= {"deal.ask", "deal.truncate"}
+
+
+def test_a_missing_mask_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dealer and parties whose first stream is all zeros open x itself."""
+    mask = dealer.Step.mask
+
+    def without(self: Any, peer: int, shape: Any, lane: int = 0) -> Any:
+        drawn = mask(self, peer, shape, lane)
+        return torch.zeros_like(drawn) if self.primitive == "deal.mul" and lane == 0 else drawn
+
+    monkeypatch.setattr(dealer.Step, "mask", without)
+    monkeypatch.setattr("mpc.protocols.crypten.protocol.CryptenProtocol._zero", _no_zero)
+    assert any(_suspicious(party) for party in (0, 1))
+
+
+def _no_zero(self: Any, shape: Any, combine: Any) -> Any:
+    return torch.zeros(shape, dtype=torch.int64)
+
+
+def test_shapes_of_triples_are_torchs() -> None:
+    assert _product_shape("matmul", (4, 2, 3), (3, 5)) == (4, 2, 5)
+    assert math.prod(_product_shape("mul", (0, 3), (0, 3))) == 0
