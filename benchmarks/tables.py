@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from scipy import special
 
 import mpc
+from benchmarks import views
 from mpc.encoding import Scale
 from mpc.protocols.replicated.protocol import COSTS
 from mpc.session import Session
@@ -42,6 +44,22 @@ class Row:
     domain: str
 
 
+def _pairs(x: Secret, y: Secret) -> Secret:
+    return mpc.stack([x, y], axis=1)
+
+
+def _softmax(x: Secret, y: Secret) -> Secret:
+    return mpc.softmax(_pairs(x, y))[:, 0]
+
+
+def _softmax_oracle(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return special.softmax(np.stack([x, y], axis=1), 1)[:, 0]
+
+
+def _logsumexp(x: Secret, y: Secret) -> Secret:
+    return mpc.logsumexp(_pairs(x, y))
+
+
 ROWS = {
     16: [
         Row("divide", mpc.divide, np.divide, (36, 36), True, "x, y within 2^20, y not 0"),
@@ -52,6 +70,12 @@ ROWS = {
         Row("log", mpc.log, np.log, (60,), False, "0 < x < 2^44"),
         Row("sigmoid", mpc.sigmoid, special.expit, (28,), True, "within 2^12"),
         Row("tanh", mpc.tanh, np.tanh, (28,), True, "within 2^12"),
+        Row("erf", mpc.erf, special.erf, (28,), True, "within 2^12"),
+        Row("log1p", mpc.log1p, np.log1p, (59,), False, "0 < x < 2^43"),
+        Row("x^1.7", partial(mpc.power, y=1.7), lambda x: x**1.7, (35,), False, "0 < x < 2^19"),
+        Row("x^-1.5", partial(mpc.power, y=-1.5), lambda x: x**-1.5, (35,), False, "0 < x < 2^19"),
+        Row("softmax of 2", _softmax, _softmax_oracle, (26, 26), True, "within 2^10"),
+        Row("logsumexp of 2", _logsumexp, np.logaddexp, (26, 26), True, "within 2^10"),
     ],
     24: [
         Row("divide", mpc.divide, np.divide, (33, 33), True, "x, y within 2^9, y not 0"),
@@ -59,6 +83,8 @@ ROWS = {
         Row("exp", mpc.exp, np.exp, (28,), True, "within 16"),
         Row("log", mpc.log, np.log, (60,), False, "0 < x < 2^36"),
         Row("sigmoid", mpc.sigmoid, special.expit, (34,), True, "within 2^10"),
+        Row("erf", mpc.erf, special.erf, (34,), True, "within 2^10"),
+        Row("x^1.7", partial(mpc.power, y=1.7), lambda x: x**1.7, (40,), False, "0 < x < 2^16"),
     ],
 }
 
@@ -117,6 +143,21 @@ def cost_lines() -> list[str]:
     return lines
 
 
+def view_section() -> list[str]:
+    """What each party receives."""
+    return [
+        "## Views: bytes an element that each party receives, and from whom",
+        "",
+        "Of bit primitives 62 planes. Every word is masked by a stream that its receiver does not have, or",
+        "is one of two components that it is meant to hold: what each is made of stands in",
+        "[protocols.md](protocols.md); that they are uniform is measured by tests/security/test_views.py.",
+        "",
+        "| primitive | P0 | P1 | P2 |",
+        "|---|---|---|---|",
+        *views.lines(),
+    ]
+
+
 def main() -> None:
     errors = [error_line(row, places) for places, rows in ROWS.items() for row in rows]
     TARGET.write_text(
@@ -140,6 +181,8 @@ def main() -> None:
                 "| primitive | bits | rounds | bytes |",
                 "|---|---|---|---|",
                 *cost_lines(),
+                "",
+                *view_section(),
                 "",
             ]
         ),

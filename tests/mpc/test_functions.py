@@ -211,4 +211,4 @@ def test_eight_comparisons_take_the_rounds_of_one(protocol: str) -> None:
         return max(run.traffic.rounds for run in runs)
 
     overlap = PROTOCOLS[protocol].guarantees.concurrent
-    assert rounds(8) == rounds(1) * (1 if overlap else 8)
+    assert rounds(8) == rounds(1) if overlap else rounds(8) > rounds(1)
