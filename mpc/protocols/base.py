@@ -48,6 +48,9 @@ class Guarantees:
     model: str
     truncation_error: str
     node_ready: bool
+    #: the same as numbers: below so many units in the last place, for words below 2^truncation_bits
+    truncation_units: int = 1
+    truncation_bits: int = 62
     #: more than `parties` where the number is chosen; 0 where it is not
     parties_at_most: int = 0
     #: parties of the channel that run no program, after the computing ones
