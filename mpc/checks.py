@@ -56,11 +56,14 @@ def made(runtime: Runtime) -> list[Check]:
 
 
 def settle(runtime: Runtime) -> SecretTensor | None:
-    """1 if any check since the last call fails, else 0; None if there was none. One comparison.
+    """1 if any unsettled check of this branch fails, else 0; None if there is none. One comparison.
 
-    Whoever settles checks must suppress by the outcome all that depends on them.
+    Whoever settles checks must suppress by the outcome all that depends on them. Outside of branches that is
+    all of the session; in one, its own only, since what others have made by now is not the same everywhere.
     """
-    checks = [check for check in made(runtime) if not check.settled]
+    here = runtime.position.branch
+    places = [place for place in sorted(runtime.checks) if place[: len(here)] == here]
+    checks: list[Check] = [runtime.checks[place] for place in places if not runtime.checks[place].settled]
     if not checks:
         return None
     total = checks[0].broken

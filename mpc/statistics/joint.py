@@ -19,7 +19,7 @@ import torch
 from mpc import checks
 from mpc.bits import SecretBits
 from mpc.checks import assume_bound
-from mpc.encoding import INTEGER, MAX_MAGNITUDE, Words, from_limbs, limbs_for, to_limbs
+from mpc.encoding import INTEGER, Words, from_limbs, limbs_for, to_limbs
 from mpc.errors import PlanInvalid, ProtocolAbort, RangeError
 from mpc.kernels.reference import WORD_BITS, words_for
 from mpc.privacy.broken_checks import BROKEN, gate
@@ -281,18 +281,16 @@ class JointQuery:
         Reveals nothing; traffic depends on public facts only. Rounds: about 16, and about 12 a bit of the
         widest column with percentiles.
         """
-        counts = self._stacked(
-            session, inputs, "counts", ranges.of_counts(self.rows_at_most, len(self.counts))
-        )
-        pooled = counts.sum(0).view(bound=self.total_rows)
-        wide, governors = [pooled], list(range(len(self.counts)))
-        if self.sums:
-            limbs = ranges.of_limbs([item.bound for item in self.sums])
-            wide.append(self._stacked(session, inputs, "sums", limbs).sum(0))
-            governors += [item.governor for item in self.sums for _ in range(item.limbs)]
+        blocks, demands = self._received(session, inputs)
+        pooled = blocks[0].sum(0).view(bound=self.total_rows)
+        wide = concat([pooled, *(block.sum(0) for block in blocks[1:])])
+        governors = [
+            *range(len(self.counts)),
+            *(item.governor for item in self.sums for _ in range(item.limbs)),
+        ]
         branches: list[Callable[[], Any]] = [
-            partial(checks.settle, session.runtime),
-            partial(passes, counts, minimum_count, self._structural),
+            partial(_settled, session, demands),
+            partial(passes, blocks[0], minimum_count, self._structural),
         ]
         if self.targets:
             branches.append(
@@ -301,21 +299,29 @@ class JointQuery:
         broken, passed, *searched = session.gather(*branches)
         said, opens = gate(passed, broken)
         percentiles = [self._gated(opens, *found) for found in searched]
-        return concat([said, opens[governors] * concat(wide), *percentiles])
+        return concat([said, opens[governors] * wide, *percentiles])
 
     def _gated(self, opens: SecretTensor, passed: SecretTensor, values: SecretTensor) -> SecretTensor:
         """Flags of the percentiles that open, and those times their values."""
         flags = passed * opens[self.selection.count_of]
         return concat([flags, flags * values])
 
-    def _stacked(
-        self, session: Session, inputs: Sequence[Mapping[str, Any]], block: str, ends: ranges.Ends
-    ) -> SecretTensor:
-        """`[holders, words]` of a block, which must lie within the ends that follow from the catalogue."""
-        shares = [given[block] for given in inputs]
-        share = session.protocol.linear(lambda *words: torch.stack(words), *shares)
-        received = session.secret(share, INTEGER, MAX_MAGNITUDE - 1)
-        return assume_bound(received, ends[1], least=ends[0], source="catalogue", what=ranges.WHY)
+    def _received(
+        self, session: Session, inputs: Sequence[Mapping[str, Any]]
+    ) -> tuple[list[SecretTensor], list[Callable[[], Any]]]:
+        """`[holders, words]` of counts and sums, within the catalogue; how to check that."""
+        ends = {"counts": ranges.of_counts(self.rows_at_most, len(self.counts))}
+        if self.sums:
+            ends["sums"] = ranges.of_limbs([item.bound for item in self.sums])
+        blocks: list[SecretTensor] = []
+        demands: list[Callable[[], Any]] = []
+        for block, (low, high) in ends.items():
+            shares = [given[block] for given in inputs]
+            share = session.protocol.linear(lambda *words: torch.stack(words), *shares)
+            words = session.secret(share, INTEGER, max(1, int(high.max()), -int(low.min())))
+            blocks.append(words)
+            demands.append(partial(assume_bound, words, high, least=low, source="catalogue", what=ranges.WHY))
+        return blocks, demands
 
     def _percentiles(
         self,
@@ -371,6 +377,12 @@ class JointQuery:
         for place, (cell, goal) in enumerate(self.targets):
             opened[cell][goal.name] = int(target_values[place]) if target_flags[place] else None
         return tuple(_outcome(cell, values) for cell, values in zip(self.cells, opened, strict=True))
+
+
+def _settled(session: Session, demands: Sequence[Callable[[], Any]]) -> SecretTensor | None:
+    """1 if any of the demands fails; they are checked side by side."""
+    session.gather(*demands)
+    return checks.settle(session.runtime)
 
 
 def _sentence(cell: _Cell) -> str:

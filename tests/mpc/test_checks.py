@@ -156,3 +156,19 @@ def test_no_word_of_the_ring_slips_through(word: int) -> None:
 
     with pytest.raises(RangeError, match="word"):
         runs(program)
+
+
+def test_a_branch_settles_its_own_checks_only() -> None:
+    """Another branch's may exist already at one party and not yet at the next."""
+
+    def settles(session: Session) -> Any:
+        assumed(session, np.ones(2), 1 << 20)
+        return checks.settle(session.runtime)
+
+    def program(session: Session) -> Any:
+        session.gather(lambda: settles(session), lambda: assumed(session, np.ones(3), 1 << 20))
+        states = [check.settled for check in checks.made(session.runtime)]
+        assert checks.settle(session.runtime) is not None
+        return states
+
+    assert runs(program)[0].result == [True, False]
