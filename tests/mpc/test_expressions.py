@@ -204,6 +204,7 @@ def runs_within_its_error(seed: int, steps: list[Step]) -> bool:
     return True
 
 
+@pytest.mark.timeout(3600)  # a thousand examples in the long profile
 @given(seed=st.integers(0, 2**32), steps=programs())
 def test_a_random_program_is_right_or_refused(seed: int, steps: list[Step]) -> None:
     runs_within_its_error(seed, steps)
