@@ -15,8 +15,9 @@ from mpc.checks import demand
 from mpc.encoding import DEFAULT_BITS, INTEGER, Scale
 from mpc.errors import RangeError
 from mpc.functions.normal import binary_scale, interpolated, polynomial, product
+from mpc.functions.order import limited
 from mpc.functions.words import planes_of, shift_right
-from mpc.tensor import SecretTensor, stack
+from mpc.tensor import SecretTensor
 
 #: Fraction bits of numbers of one octave, and those that a power of two is multiplied with.
 NORMAL_BITS = 30
@@ -53,7 +54,8 @@ def exp_up_to(x: SecretTensor, most: float | None) -> tuple[SecretTensor, Secret
     lowest = least_exponent(scale) * math.log(2)
     if top < reach or reach > -lowest:
         high = math.ceil(max(top, lowest) * scale.factor)
-        flat, beyond = limited(flat, math.floor(lowest * scale.factor), high)
+        words, beyond = limited(flat.view(scale=INTEGER), math.floor(lowest * scale.factor), high)
+        flat = words.view(scale=scale)
         above = beyond.reshape(*x.shape) if top < reach else None
     factor = round(math.log2(math.e) * 2**NORMAL_BITS)
     scaled = flat.linear(lambda words: words * factor, scale=INTEGER, bound=flat.bound * factor)
@@ -70,14 +72,6 @@ def check_exponent(top: float, scale: Scale, remedy: str) -> None:
     """`RangeError` if 2^top leaves the ring."""
     if top + scale.bits >= RESULT_BITS:
         raise RangeError(f"A power of up to 2^{top:.1f} leaves the ring.", remedy=f"State {remedy}.")
-
-
-def limited(x: SecretTensor, low: int, high: int) -> tuple[SecretTensor, SecretTensor]:
-    """Words within public limits, and flags of those that were above. One comparison and one product."""
-    words = x.view(scale=INTEGER)
-    beyond = stack([words - low, high - words]) < 0
-    steps = (beyond * stack([low - words, high - words])).sum(0)
-    return (words + steps).view(scale=x.scale, bound=max(abs(low), abs(high))), beyond[1]
 
 
 def exp2(x: SecretTensor, places: int, scale: Scale, most: float) -> SecretTensor:

@@ -39,6 +39,11 @@ def clip(x: SecretTensor, low: Public, high: Public) -> SecretTensor:
 
     Raises `RangeError` if a lower limit is above the upper one.
     """
+    return limited(x, low, high)[0]
+
+
+def limited(x: SecretTensor, low: Public, high: Public) -> tuple[SecretTensor, SecretTensor]:
+    """As `clip`, and flags of what was above."""
     if np.any(np.asarray(low) > np.asarray(high)):
         raise RangeError("A lower limit is above the upper one.", remedy="Exchange the limits.")
     x, floor = _pair(x, low)
@@ -46,7 +51,7 @@ def clip(x: SecretTensor, low: Public, high: Public) -> SecretTensor:
     floor, ceiling = floor.rescale(x.scale), ceiling.rescale(x.scale)
     beyond = stack([x - floor, ceiling - x]) < 0
     steps = (beyond * stack([floor - x, ceiling - x])).sum(0)
-    return (x + steps).view(bound=max(floor.bound, ceiling.bound))
+    return (x + steps).view(bound=max(floor.bound, ceiling.bound)), beyond[1]
 
 
 def amax(x: SecretTensor, axis: int | None = None) -> SecretTensor:

@@ -17,10 +17,10 @@ from mpc.functions.exponential import (
     check_exponent,
     exp2,
     least_exponent,
-    limited,
 )
 from mpc.functions.logarithm import LOG2, UNIT, of_mantissa
 from mpc.functions.normal import binary_scale, normalised, product, weighted
+from mpc.functions.order import limited
 from mpc.tensor import SecretTensor, stack
 
 #: The largest magnitude of an exponent: the error of x^y grows with it, to 2^-15 here.

@@ -70,16 +70,30 @@ class Segments:
     def totals(self, x: SecretTensor) -> tuple[SecretTensor, SecretTensor]:
         """`[n]` sums over each segment, the segments in front and then 0; and 1 where there is a segment."""
         sums = cumulative_sum(x)
-        before, valid = self._order.apply((sums - x).view(bound=sums.bound), self.starts)
-        # beyond the last segment stands the sum of all: its neighbour's difference is the last total
-        bounds = sums[-1:] + valid * (before - sums[-1:].broadcast_to(before.shape))
-        totals = concat([bounds[1:], sums[-1:]]) - bounds
-        return totals.view(bound=sums.bound), valid
+        begins, ends, valid = self._borders((sums - x).view(bound=sums.bound), sums[-1:])
+        return (ends - begins).view(bound=sums.bound), valid
+
+    def places(self) -> tuple[SecretTensor, SecretTensor]:
+        """Two `[n]`: for every row the first and the last place of its segment. 6 rounds for both."""
+        count = self.starts.shape[0]
+        end = self.starts.lift(np.array([count], dtype=np.int64))
+        begins, ends, valid = self._borders(indices(self.starts), end)
+        both = self._spread(stack([begins, ends], axis=1), valid.reshape(-1, 1)).view(bound=count)
+        return both[:, 0], both[:, 1] - 1
 
     def front(self, x: SecretTensor) -> tuple[SecretTensor, SecretTensor]:
         """`[n]` x of each segment's first row, the segments in front and then 0; and 1 where there is one."""
         front, valid = self._order.apply(x, self.starts)
         return (front * valid).view(bound=x.bound), valid
+
+    def _borders(self, x: SecretTensor, end: SecretTensor) -> tuple[SecretTensor, SecretTensor, SecretTensor]:
+        """x at each segment's first row, and at the next one's, the segments in front; 1 where there is one.
+
+        `end` `[1]` stands for the row after the last: beyond the last segment both are `end`. 3 rounds.
+        """
+        front, valid = self._order.apply(x, self.starts)
+        begins = end + valid * (front - end.broadcast_to(front.shape))
+        return begins, concat([begins[1:], end]), valid
 
     def _spread(self, front: SecretTensor, valid: SecretTensor) -> SecretTensor:
         """What stands at the segments in front, to all their rows: differences go back, sums spread them."""
@@ -109,14 +123,12 @@ def _tied(starts: SecretTensor, ties: Ties) -> SecretTensor:
     count = starts.shape[0]
     if ties == "dense":
         return cumulative_sum(starts)
-    segments, first = Segments(starts), indices(starts) + 1
     if ties == "min":
-        return segments.hold(first).view(bound=count)
-    last = segments.hold(first) + segments.total(_ones(starts)) - 1
+        return (Segments(starts).hold(indices(starts)) + 1).view(bound=count)
+    first, last = Segments(starts).places()
     if ties == "max":
-        return last.view(bound=count)
-    both = segments.hold(first) + last
-    return both.view(scale=Scale(bits=1), bound=2 * count)
+        return (last + 1).view(bound=count)
+    return (first + last + 2).view(scale=Scale(bits=1), bound=2 * count)
 
 
 def _ones(x: SecretTensor) -> SecretTensor:

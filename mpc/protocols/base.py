@@ -11,7 +11,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +22,10 @@ from mpc.errors import NotSupported, ProtocolAbort
 from mpc.randomness import Address, PairKeys
 
 ShareT = TypeVar("ShareT")
+
+
+#: Of a SHA-256 digest.
+DIGEST_BYTES: Final = 32
 
 
 @dataclass(frozen=True)
@@ -270,6 +274,20 @@ class Protocol(ABC, Generic[ShareT]):
         self.runtime.openings.append(Opening(why, words.numel()))
         return words
 
-    @abstractmethod
     def agree(self, digest: bytes, what: str) -> None:
-        """Compare a 32-byte digest of public parameters; `ProtocolAbort` if a party holds another."""
+        """Compare a 32-byte digest of public parameters; `ProtocolAbort` if a party holds another.
+
+        One round, 32 bytes to each other party.
+        """
+        step, me = self.runtime.step("agree"), self.runtime.party
+        peers = [peer for peer in range(self.parties) if peer != me]
+        for peer in peers:
+            step.send_bytes(peer, digest)
+        for peer in peers:
+            if step.recv_bytes(peer, DIGEST_BYTES) != digest:
+                name = self.runtime.channel.names[peer]
+                raise ProtocolAbort(
+                    f"{name} and this party disagree on {what}.",
+                    remedy="Compare the plan and the policies at both parties.",
+                    culprit=name,
+                )

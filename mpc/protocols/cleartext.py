@@ -92,6 +92,3 @@ class CleartextProtocol(Protocol[Tensor]):
 
     def unshuffle(self, x: Tensor, shuffle: Tensor) -> Tensor:
         return x[torch.argsort(shuffle)]
-
-    def agree(self, digest: bytes, what: str) -> None:
-        """One party agrees with itself."""

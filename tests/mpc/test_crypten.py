@@ -193,6 +193,18 @@ def test_the_dealer_refuses_what_is_no_request(words: list[int]) -> None:
         Request.from_words(torch.tensor(words + [0] * (HEAD_WORDS - len(words))))
 
 
+@pytest.mark.parametrize("shifts", [[1, 2, 3], [0], [63], [[1, 2, 3, 4]]])
+def test_the_dealer_refuses_shifts_that_are_none(shifts: list[Any]) -> None:
+    asked = torch.tensor(shifts)
+
+    def program(session: Session) -> None:
+        request = Request("truncate", ((4,), tuple(asked.shape)))
+        session.protocol._deals.take(request, [(4,)] * 3, asked)
+
+    with pytest.raises(ProtocolAbort, match="The dealer was asked"):
+        run_parties(program, protocol="crypten", parties=2)
+
+
 def test_requests_come_back_as_they_were() -> None:
     for request in (
         Request("end", ((), ())),

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from mpc.errors import PeerSilent, ProtocolAbort
-from mpc.kernels import reference as kernels
 from mpc.protocols.base import Runtime, Step
+from mpc.protocols.truncation_pairs import in_reach, pair_of
 
 Shape = tuple[int, ...]
 #: Deals have a branch of their own, so that the dealer need not know what happens between them. Branches of
@@ -30,8 +30,6 @@ MAX_AXES: Final = 8
 HEAD_WORDS: Final = 1 + 2 * (1 + MAX_AXES)
 #: The dealer refuses to deal more at once (elements).
 MAX_ELEMENTS: Final = 1 << 31
-_LOW_63: Final = (1 << 63) - 1
-_ONE: Final = torch.tensor(1)
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ def serve(runtime: Runtime, parties: int) -> None:
     made = 0
     while (request := _next(runtime, made)).kind != "end":
         _, dealt = _steps(runtime, made, request.kind)
-        shifts = dealt.recv(0, request.shapes[0])[0] if request.kind == "truncate" else None
+        shifts = dealt.recv(0, request.shapes[1])[0] if request.kind == "truncate" else None
         _Deal(dealt, parties).run(request, shifts)
         made += 1
 
@@ -158,14 +156,18 @@ class _Deal:
         self._step.send(0, bit - self._all(shape, 1, torch.add, first=1))
 
     def _pair(self, shape: Shape, shifts: Tensor) -> None:
-        """r, (r mod 2^63) >> m, and r's top bit times 2^(63 - m)."""
-        if shifts.numel() and not 1 <= int(shifts.min()) <= int(shifts.max()) <= 62:
-            raise ProtocolAbort("The dealer was asked for a truncation by other than 1 to 62 bits.")
-        r = self._all(shape, 0, torch.add)
-        low = kernels.shift_right(r & _LOW_63, shifts)
-        top = kernels.shift_right(r, 63) << (63 - shifts)
+        """r and its pair."""
+        if not in_reach(shifts) or not _broadcasts(shifts, shape):
+            raise ProtocolAbort("The dealer was asked for a truncation by shifts that are none.")
+        low, top = pair_of(self._all(shape, 0, torch.add), shifts)
         self._step.send(
             0,
             low - self._all(shape, 1, torch.add, first=1),
             top - self._all(shape, 2, torch.add, first=1),
         )
+
+
+def _broadcasts(shifts: Tensor, shape: Shape) -> bool:
+    """Whether the shifts fit elements of that shape."""
+    sizes = zip(reversed(shifts.shape), reversed(shape), strict=False)
+    return shifts.ndim <= len(shape) and all(size in (1, wanted) for size, wanted in sizes)

@@ -21,7 +21,6 @@ from mpc.protocols.crypten.process import Worker
 from mpc.protocols.crypten.shares import CryptenShare
 
 FEWEST, MOST = 2, 5
-_DIGEST_BYTES = 32
 
 
 class CryptenProtocol(Protocol[CryptenShare]):
@@ -128,16 +127,6 @@ class CryptenProtocol(Protocol[CryptenShare]):
 
     def compare_copies(self, inputs: dict[str, list[CryptenShare]]) -> None:
         """There is one copy of each part."""
-
-    def agree(self, digest: bytes, what: str) -> None:
-        step = self.runtime.step("agree")
-        peers = [peer for peer in range(self.parties) if peer != self.runtime.party]
-        for peer in peers:
-            step.send_bytes(peer, digest)
-        for peer in peers:
-            if step.recv_bytes(peer, _DIGEST_BYTES) != digest:
-                name = self.runtime.channel.names[peer]
-                raise ProtocolAbort(f"{name} and this party disagree on {what}.", culprit=name)
 
     # --- linear ---------------------------------------------------------------------------------
 

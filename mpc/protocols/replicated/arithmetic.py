@@ -13,10 +13,8 @@ from torch import Tensor
 
 from mpc.errors import InputMismatch, ProtocolAbort
 from mpc.kernels import reference as kernels
-from mpc.protocols.base import Cost, Runtime, Step
+from mpc.protocols.base import DIGEST_BYTES, Cost, Runtime, Step
 from mpc.protocols.replicated.shares import PARTIES, ReplicatedShare
-
-_DIGEST_BYTES = 32
 
 
 def following(party: int) -> int:
@@ -116,24 +114,8 @@ def reveal_to_cost(elements: int, party: int = 0) -> Cost:
     return Cost(1, tuple(8 * elements if sender == preceding(party) else 0 for sender in range(PARTIES)))
 
 
-def agree(runtime: Runtime, digest: bytes, what: str) -> None:
-    """Each party sends 32 bytes to both others and compares."""
-    step = runtime.step("agree")
-    peers = [peer for peer in range(PARTIES) if peer != runtime.party]
-    for peer in peers:
-        step.send_bytes(peer, digest)
-    for peer in peers:
-        if step.recv_bytes(peer, _DIGEST_BYTES) != digest:
-            name = runtime.channel.names[peer]
-            raise ProtocolAbort(
-                f"{name} and this party disagree on {what}.",
-                remedy="Compare the plan and the policies at both parties.",
-                culprit=name,
-            )
-
-
 def agree_cost() -> Cost:
-    return Cost(1, (2 * _DIGEST_BYTES,) * PARTIES)
+    return Cost(1, (2 * DIGEST_BYTES,) * PARTIES)
 
 
 def compare_copies(runtime: Runtime, inputs: dict[str, list[ReplicatedShare]]) -> None:
@@ -151,10 +133,10 @@ def compare_copies(runtime: Runtime, inputs: dict[str, list[ReplicatedShare]]) -
         ]
         step.send_bytes(peer, b"".join(digests))
     for lane, peer, pick in ((1, after, "next"), (0, before, "own")):
-        theirs = step.recv_bytes(peer, _DIGEST_BYTES * len(inputs))
+        theirs = step.recv_bytes(peer, DIGEST_BYTES * len(inputs))
         for place, (owner, shares) in enumerate(inputs.items()):
             mine = step.digest(peer, _bytes_of(shares, pick), 2 * place + lane)
-            if mine != theirs[place * _DIGEST_BYTES : (place + 1) * _DIGEST_BYTES]:
+            if mine != theirs[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES]:
                 raise InputMismatch(
                     f"{owner} sent {runtime.channel.names[peer]} and this party two versions of its input.",
                     remedy=f"Nothing was released. Ask the operator of {owner} to check its node.",
@@ -163,7 +145,7 @@ def compare_copies(runtime: Runtime, inputs: dict[str, list[ReplicatedShare]]) -
 
 
 def compare_copies_cost(owners: int) -> Cost:
-    return Cost(1, (2 * _DIGEST_BYTES * owners,) * PARTIES)
+    return Cost(1, (2 * DIGEST_BYTES * owners,) * PARTIES)
 
 
 def _bytes_of(shares: list[ReplicatedShare], pick: str) -> bytes:

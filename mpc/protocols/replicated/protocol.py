@@ -128,8 +128,5 @@ class ReplicatedProtocol(Protocol[ReplicatedShare]):
     def unshuffle(self, x: ReplicatedShare, shuffle: permutation.Shuffle) -> ReplicatedShare:
         return permutation.undo(self.runtime, x, shuffle)
 
-    def agree(self, digest: bytes, what: str) -> None:
-        arithmetic.agree(self.runtime, digest, what)
-
 
 __all__ = ["COSTS", "ReplicatedProtocol"]
