@@ -48,7 +48,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 # The pins keep torch at a build that installs everywhere; a bare `torch` may bring several GB of CUDA.
-$(VENV)/.installed: pyproject.toml $(PIN) | $(VENV)/bin/python
+$(VENV)/.installed: pyproject.toml $(PIN) mpc/kernels/native.c | $(VENV)/bin/python
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c $(PIN) torch==2.13.0
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c $(PIN) -e '.[crypten]'
 	@touch $@

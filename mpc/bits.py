@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mpc.errors import SecretControlFlow
-from mpc.kernels import reference as kernels
+from mpc.kernels import words_for
 from mpc.protocols.base import Protocol
 
 
@@ -37,7 +37,7 @@ class SecretBits:
     @classmethod
     def from_plane(cls, protocol: Protocol[Any], plane: Any, shape: tuple[int, ...]) -> SecretBits:
         """From one plane over the flattened `shape`; repacked along the last axis. No message."""
-        total = math.prod(shape)
+        total, kernels = math.prod(shape), protocol.kernels
 
         def repack(words: Tensor) -> Tensor:
             return kernels.words_to_bits(kernels.bits_to_words(words[0], total).reshape(shape))
@@ -87,7 +87,7 @@ class SecretBits:
         """`[..., 1]` -> `[..., length]`: each single bit repeated. No message."""
 
         def repeat(words: Tensor) -> Tensor:
-            return (-(words & 1)).expand(*words.shape[:-1], kernels.words_for(length))
+            return (-(words & 1)).expand(*words.shape[:-1], words_for(length))
 
         share = self.protocol.linear(repeat, self.share)
         return SecretBits(self.protocol, share, length)

@@ -19,6 +19,7 @@ from mpc.bits import SecretBits
 from mpc.channel import Channel, Traffic
 from mpc.encoding import MAX_MAGNITUDE, Scale, decode, encode, scale_of
 from mpc.errors import ProtocolAbort, RangeError, TriuneError
+from mpc.kernels import Kernels
 from mpc.protocols.base import Opening, Protocol, Runtime
 from mpc.protocols.table import protocol_class
 from mpc.randomness import PairKeys
@@ -31,9 +32,15 @@ class Session:
     """One party's session. `strict` sessions (nodes) demand a public bound for every input."""
 
     def __init__(
-        self, channel: Channel, keys: PairKeys, protocol: str = "replicated", *, strict: bool = True
+        self,
+        channel: Channel,
+        keys: PairKeys,
+        protocol: str = "replicated",
+        *,
+        strict: bool = True,
+        kernels: Kernels | None = None,
     ) -> None:
-        self.runtime = Runtime(channel, keys)
+        self.runtime = Runtime(channel, keys, kernels)
         self.protocol: Protocol[Any] = protocol_class(protocol)(self.runtime)
         self.strict = strict
 

@@ -24,7 +24,6 @@ from torch import Tensor
 from mpc.bits import SecretBits, no_truth
 from mpc.encoding import DEFAULT_BITS, INTEGER, MAX_MAGNITUDE, Scale, encode, scale_of
 from mpc.errors import RangeError
-from mpc.kernels import reference as kernels
 from mpc.protocols.base import Protocol
 
 Public = int | float | npt.NDArray[np.generic]
@@ -63,7 +62,7 @@ class SecretTensor:
     @classmethod
     def of_bits(cls, bits: SecretBits) -> SecretTensor:
         """0/1 words of the same shape: two rounds, 8 B a bit and party."""
-        shape = bits.shape
+        shape, kernels = bits.shape, bits.protocol.kernels
 
         def flatten(words: Tensor) -> Tensor:
             return kernels.words_to_bits(kernels.bits_to_words(words, bits.length).reshape(1, -1))

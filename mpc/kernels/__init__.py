@@ -1,11 +1,12 @@
 """Arithmetic on public words mod 2^64: what a party computes alone, without any secret's meaning.
 
-Tensors of int64 come in and go out; every implementation agrees bit for bit with `reference`.
+One interface (`reference.Kernels`), which every implementation equals bit for bit: `reference` in torch,
+`native` in C where the installation had a compiler.
 """
 
 from __future__ import annotations
 
-from mpc.kernels import reference
-from mpc.kernels.reference import WORD_BITS
+from mpc.kernels.choice import NAMES, choose
+from mpc.kernels.reference import WORD_BITS, Kernels, words_for
 
-__all__ = ["WORD_BITS", "reference"]
+__all__ = ["NAMES", "WORD_BITS", "Kernels", "choose", "words_for"]

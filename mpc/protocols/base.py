@@ -19,6 +19,7 @@ from torch import Tensor
 
 from mpc.channel import Channel, Tag
 from mpc.errors import NotSupported, ProtocolAbort
+from mpc.kernels import Kernels, choose
 from mpc.randomness import Address, PairKeys
 
 ShareT = TypeVar("ShareT")
@@ -89,11 +90,12 @@ class _Position:
 
 
 class Runtime:
-    """One party's channel and keys, and where each of its threads stands in the program."""
+    """One party's channel, keys and kernels, and where each of its threads stands in the program."""
 
-    def __init__(self, channel: Channel, keys: PairKeys) -> None:
+    def __init__(self, channel: Channel, keys: PairKeys, kernels: Kernels | None = None) -> None:
         self.channel = channel
         self.keys = keys
+        self.kernels = kernels or choose()
         self.openings: list[Opening] = []
         #: what `mpc.checks` keeps until the release, by place in the program
         self.checks: dict[tuple[int, ...], Any] = {}
@@ -198,6 +200,10 @@ class Protocol(ABC, Generic[ShareT]):
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
+
+    @property
+    def kernels(self) -> Kernels:
+        return self.runtime.kernels
 
     @property
     def parties(self) -> int:

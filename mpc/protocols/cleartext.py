@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from mpc.errors import ProtocolAbort
-from mpc.kernels import reference as kernels
 from mpc.protocols.base import Guarantees, Protocol
 
 
@@ -57,7 +56,7 @@ class CleartextProtocol(Protocol[Tensor]):
         return (x * y).sum(-1) >> truncate
 
     def matmul(self, x: Tensor, y: Tensor, truncate: int = 0) -> Tensor:
-        return kernels.matmul(x, y) >> truncate
+        return self.kernels.matmul(x, y) >> truncate
 
     def truncate(self, x: Tensor, bits: int | Tensor) -> Tensor:
         return x >> bits
@@ -69,16 +68,16 @@ class CleartextProtocol(Protocol[Tensor]):
         return x & y
 
     def a2b(self, x: Tensor, bits: int) -> Tensor:
-        return kernels.to_planes(x, bits)
+        return self.kernels.to_planes(x, bits)
 
     def b2a(self, x: Tensor, elements: int) -> Tensor:
-        return kernels.bits_to_words(x[0], elements)
+        return self.kernels.bits_to_words(x[0], elements)
 
     def sign(self, x: Tensor, bits: int) -> Tensor:
         return (x < 0).to(torch.int64)
 
     def sign_bits(self, x: Tensor, bits: int) -> Tensor:
-        return kernels.to_planes(self.sign(x, bits), 1)
+        return self.kernels.to_planes(self.sign(x, bits), 1)
 
     def is_zero(self, x: Tensor, bits: int) -> Tensor:
         return (x == 0).to(torch.int64)

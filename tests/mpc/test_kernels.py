@@ -1,6 +1,9 @@
-"""The reference kernels against numpy."""
+"""The kernels: the reference against numpy, every other implementation against the reference, bit for bit."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,23 +11,57 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from torch import Tensor
 
-from mpc.kernels import reference as kernels
+from mpc.errors import ConfigError
+from mpc.kernels import Kernels, choose, native, words_for
 
-words = hnp.arrays(np.int64, st.integers(0, 200))
+words = hnp.arrays(np.int64, st.integers(0, 700))
+seeds = st.integers(0, 2**32)
+reference = Kernels()
 
 
-@given(words, st.integers(1, 64))
-def test_planes_hold_the_low_bits_and_come_back(x: np.ndarray, count: int) -> None:
+def others() -> list[Any]:
+    """Every level of the C kernels that this machine has, with one thread and with more."""
+    built = native.library()
+    if built is None:
+        return [pytest.param(None, marks=pytest.mark.skip("the C kernels are not built here"))]
+    levels = native.LEVELS[: built.triune_level() + 1]
+    made = [native.NativeKernels(threads, level) for level in levels for threads in (1, 3)]
+    return [pytest.param(kernels, id=f"{kernels.name}-{kernels.threads}") for kernels in made]
+
+
+every = pytest.mark.parametrize("kernels", [pytest.param(reference, id="reference"), *others()])
+other = pytest.mark.parametrize("kernels", others())
+
+
+def drawn(seed: int, *shape: int) -> Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).integers(-(2**63), 2**63, shape))
+
+
+def pair(seed: int, *shape: int) -> tuple[Tensor, Tensor]:
+    return drawn(seed, *shape), drawn(seed + 1, *shape)
+
+
+# --- what a kernel computes, against numpy --------------------------------------------------------
+
+
+@every
+@given(x=words, count=st.integers(1, 64))
+def test_planes_hold_the_low_bits_and_come_back(kernels: Kernels, x: np.ndarray, count: int) -> None:
     planes = kernels.to_planes(torch.from_numpy(x), count)
-    assert planes.shape == (count, kernels.words_for(x.size))
+    assert planes.shape == (count, words_for(x.size))
+    assert [int(plane[0]) & 1 for plane in planes if x.size] == [
+        int(x[0]) >> k & 1 for k in range(count) if x.size
+    ]
     back = kernels.from_planes(planes, x.size).numpy()
     mask = np.uint64((1 << count) - 1)
     assert np.array_equal(back.view(np.uint64), x.view(np.uint64) & mask)
 
 
-@given(hnp.arrays(np.int64, hnp.array_shapes(max_dims=3, max_side=70), elements=st.integers(0, 1)))
-def test_packing_matches_numpy_and_comes_back(bits: np.ndarray) -> None:
+@every
+@given(bits=hnp.arrays(np.int64, hnp.array_shapes(max_dims=3, max_side=70), elements=st.integers(0, 1)))
+def test_packing_matches_numpy_and_comes_back(kernels: Kernels, bits: np.ndarray) -> None:
     packed = kernels.words_to_bits(torch.from_numpy(bits))
     padded = np.zeros((*bits.shape[:-1], packed.shape[-1] * 64), dtype=np.uint8)
     padded[..., : bits.shape[-1]] = bits
@@ -34,15 +71,19 @@ def test_packing_matches_numpy_and_comes_back(bits: np.ndarray) -> None:
 
 @given(words, st.integers(0, 63))
 def test_shift_right_is_logical(x: np.ndarray, bits: int) -> None:
-    shifted = kernels.shift_right(torch.from_numpy(x), bits).numpy()
+    shifted = reference.shift_right(torch.from_numpy(x), bits).numpy()
     assert np.array_equal(shifted.view(np.uint64), x.view(np.uint64) >> np.uint64(bits))
 
 
+@every
 @pytest.mark.parametrize("kernel", ["cross", "cross_matmul", "cross_and"])
-def test_cross_terms_of_three_parties_make_the_product(kernel: str) -> None:
-    rng = np.random.default_rng(5)
-    x, y = (torch.from_numpy(rng.integers(-(2**63), 2**63, (3, 4, 4))) for _ in range(2))
-    parts = [getattr(kernels, kernel)((x[i], x[(i + 1) % 3]), (y[i], y[(i + 1) % 3])) for i in range(3)]
+def test_cross_terms_of_three_parties_make_the_product(kernels: Kernels, kernel: str) -> None:
+    x, y = drawn(5, 3, 4, 4), drawn(6, 3, 4, 4)
+    zero = (torch.zeros(4, 4, dtype=torch.int64),) * 2
+    masks = [zero] if kernel == "cross_and" else []
+    parts = [
+        getattr(kernels, kernel)((x[i], x[(i + 1) % 3]), (y[i], y[(i + 1) % 3]), *masks) for i in range(3)
+    ]
     if kernel == "cross_and":
         expected = (x[0] ^ x[1] ^ x[2]) & (y[0] ^ y[1] ^ y[2])
         assert torch.equal(parts[0] ^ parts[1] ^ parts[2], expected)
@@ -50,3 +91,107 @@ def test_cross_terms_of_three_parties_make_the_product(kernel: str) -> None:
     whole_x, whole_y = x.sum(0), y.sum(0)
     expected = whole_x * whole_y if kernel == "cross" else whole_x @ whole_y
     assert torch.equal(sum(parts[1:], parts[0]), expected)
+
+
+@every
+@given(x=words, seed=seeds, bits=st.integers(1, 62))
+def test_a_dealt_pair_truncates(kernels: Kernels, x: np.ndarray, seed: int, bits: int) -> None:
+    """Two parties' shares of z'' are the floor or the ceiling of z / 2^bits."""
+    z = torch.from_numpy(x >> 1)  # |z| < 2^62
+    r, low_mask = pair(seed, x.size)
+    top_mask, zero = drawn(seed + 2, x.size), torch.zeros(x.size, dtype=torch.int64)
+    low, top = kernels.truncation_pair(r, bits)
+    opened = z + (1 << 62) + r
+    first = kernels.truncation_share(opened, (low_mask, top_mask), bits, zero, first=True)
+    second = kernels.truncation_share(opened, (low - low_mask, top - top_mask), bits, zero, first=False)
+    error = first + second - (z >> bits)
+    assert ((error == 0) | (error == 1)).all()
+
+
+# --- the same words as the reference, for odd sizes, strides and nothing at all ------------------
+
+sizes = st.sampled_from([0, 1, 7, 63, 64, 65, 511, 513, 9000, 20_001])
+KERNELS: dict[str, Callable[[Kernels, int, int], Any]] = {
+    "cross": lambda k, n, s: k.cross(pair(s, n), pair(s + 2, n)),
+    "cross masked": lambda k, n, s: k.cross(pair(s, n), pair(s + 2, n), pair(s + 4, n)),
+    "cross dot": lambda k, n, s: k.cross_dot(pair(s, 5, n), pair(s + 2, 5, n)),
+    "cross dot of one row": lambda k, n, s: k.cross_dot(pair(s, n), pair(s + 2, n)),
+    "cross and": lambda k, n, s: k.cross_and(pair(s, n), pair(s + 2, n), pair(s + 4, n)),
+    "cross and rows": lambda k, n, s: k.cross_and_rows(
+        pair(s, 7, n), [1, 6, 2, 2, 0], [0, 5, 3, 4, 6], [4, 1], pair(s + 2, 5, n)
+    ),
+    "truncation pair": lambda k, n, s: k.truncation_pair(drawn(s, n), 1 + s % 62),
+    "truncation pair by element": lambda k, n, s: k.truncation_pair(drawn(s, n), 1 + drawn(s + 1, n) % 62),
+    "truncation share": lambda k, n, s: k.truncation_share(
+        drawn(s, n), pair(s + 1, n), 1 + s % 62, drawn(s + 3, n), first=s % 2 == 0
+    ),
+    "truncation share by element": lambda k, n, s: k.truncation_share(
+        drawn(s, n), pair(s + 1, n), 1 + drawn(s + 4, n) % 62, drawn(s + 3, n), first=s % 2 == 0
+    ),
+    "to planes": lambda k, n, s: k.to_planes(drawn(s, n), 1 + s % 64),
+    "from planes": lambda k, n, s: k.from_planes(drawn(s, 1 + s % 64, words_for(n)), n),
+    "bits to words": lambda k, n, s: k.bits_to_words(drawn(s, 3, words_for(n)), n),
+    "words to bits": lambda k, n, s: k.words_to_bits(drawn(s, 3, n)),
+    "flip": lambda k, n, s: k.flip(drawn(s, words_for(n)), drawn(s + 1, n), s % 3, drawn(s + 2, n)),
+    "gather": lambda k, n, s: k.gather(
+        drawn(s, n).argsort(), *(drawn(s + i, n, 3) for i in range(1 + s % 3))
+    ),
+    "gather of a vector": lambda k, n, s: k.gather(drawn(s, n).argsort(), drawn(s + 1, n)),
+    "argsort": lambda k, n, s: k.argsort(drawn(s, n) >> (s % 64)),
+    "inverse": lambda k, n, s: k.inverse(drawn(s, n).argsort()),
+}
+
+
+@other
+@pytest.mark.parametrize("name", KERNELS)
+@given(size=sizes, seed=seeds)
+def test_equal_to_the_reference(kernels: Kernels, name: str, size: int, seed: int) -> None:
+    ours, theirs = KERNELS[name](kernels, size, seed), KERNELS[name](reference, size, seed)
+    for mine, expected in zip(*((x if isinstance(x, tuple) else (x,)) for x in (ours, theirs)), strict=True):
+        assert mine.shape == expected.shape
+        assert torch.equal(mine, expected)
+
+
+@other
+@given(
+    shape=st.tuples(*[st.sampled_from([0, 1, 2, 11, 12, 13, 17, 97, 130, 260])] * 3),
+    batch=st.sampled_from([(), (2,), (3, 2)]),
+    seed=seeds,
+)
+def test_matrix_products_equal_to_the_reference(
+    kernels: Kernels, shape: tuple[int, int, int], batch: tuple[int, ...], seed: int
+) -> None:
+    m, k, n = shape
+    x, y = pair(seed, *batch, m, k), pair(seed + 2, k, n)
+    assert torch.equal(kernels.matmul(x[0], y[0]), reference.matmul(x[0], y[0]))
+    assert torch.equal(kernels.cross_matmul(x, y), reference.cross_matmul(x, y))
+    both = pair(seed + 4, *batch, k, n)
+    assert torch.equal(kernels.cross_matmul(x, both), reference.cross_matmul(x, both))
+
+
+@other
+@given(seed=seeds)
+def test_strides_are_followed(kernels: Kernels, seed: int) -> None:
+    x, y = drawn(seed, 90, 2).T, drawn(seed + 1, 2, 180)[:, ::2]
+    assert torch.equal(kernels.cross((x[0], x[1]), (y[0], y[1])), reference.cross((x[0], x[1]), (y[0], y[1])))
+    assert torch.equal(kernels.matmul(x, drawn(seed, 3, 90).T), x @ drawn(seed, 3, 90).T)
+    assert torch.equal(kernels.to_planes(x[1], 9), reference.to_planes(x[1], 9))
+    grown = drawn(seed, 1).expand(90)
+    assert torch.equal(
+        kernels.cross((grown, x[0]), (y[0], grown)), reference.cross((grown, x[0]), (y[0], grown))
+    )
+
+
+# --- which kernels --------------------------------------------------------------------------------
+
+
+def test_there_are_no_other_kernels() -> None:
+    with pytest.raises(ConfigError, match="no kernels 'fast'"):
+        choose("fast")
+
+
+def test_without_a_compiled_file_the_reference_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "library", lambda: None)
+    assert choose("auto").name == "reference"
+    with pytest.raises(ConfigError, match="not built"):
+        choose("native")

@@ -175,14 +175,14 @@ def test_a_holders_packages_are_uniform_for_each_party() -> None:
                 assert _chi2(np.concatenate([pick(share).numpy() for share in words])) < LIMIT
 
 
-def _no_zero_share(step: Step, shape: Any, combine: Any) -> Any:
-    return torch.zeros(shape, dtype=torch.int64)
+def _no_zero_masks(step: Step, shape: Any) -> Any:
+    return (torch.zeros(shape, dtype=torch.int64),) * 2
 
 
 @pytest.mark.parametrize("name", ["mul", "matmul", "and"])
 def test_a_missing_mask_is_found(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(arithmetic, "zero_share", _no_zero_share)
-    monkeypatch.setattr("mpc.protocols.replicated.boolean.zero_share", _no_zero_share)
+    monkeypatch.setattr(arithmetic, "zero_masks", _no_zero_masks)
+    monkeypatch.setattr("mpc.protocols.replicated.boolean.zero_masks", _no_zero_masks)
     assert any(suspicious(PRIMITIVES[name], party) for party in range(PARTIES))
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from mpc.errors import PeerSilent, ProtocolAbort
 from mpc.protocols.base import Runtime, Step
-from mpc.protocols.truncation_pairs import in_reach, pair_of
+from mpc.protocols.truncation_pairs import in_reach
 
 Shape = tuple[int, ...]
 #: Deals have a branch of their own, so that the dealer need not know what happens between them. Branches of
@@ -159,7 +159,8 @@ class _Deal:
         """r and its pair."""
         if not in_reach(shifts) or not _broadcasts(shifts, shape):
             raise ProtocolAbort("The dealer was asked for a truncation by shifts that are none.")
-        low, top = pair_of(self._all(shape, 0, torch.add), shifts)
+        r = self._all(shape, 0, torch.add)
+        low, top = self._step.runtime.kernels.truncation_pair(r, shifts)
         self._step.send(
             0,
             low - self._all(shape, 1, torch.add, first=1),

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from mpc.errors import ConfigError, ProtocolAbort
-from mpc.kernels import reference as kernels
 from mpc.protocols.base import Guarantees, Protocol, Runtime, lacks_permutations
 from mpc.protocols.crypten import dealer, truncation
 from mpc.protocols.crypten.dealer import Deals, Request
@@ -155,7 +154,7 @@ class CryptenProtocol(Protocol[CryptenShare]):
         return self._truncated(self._worker("matmul", x.words, y.words), truncate)
 
     def truncate(self, x: CryptenShare, bits: int | Tensor) -> CryptenShare:
-        part = truncation.truncate(self._deals, self._open, self.runtime.party, x.words, bits)
+        part = truncation.truncate(self.runtime, self._deals, self._open, x.words, bits)
         return CryptenShare(part)
 
     def _truncated(self, words: Tensor, bits: int) -> CryptenShare:
@@ -167,19 +166,19 @@ class CryptenProtocol(Protocol[CryptenShare]):
         return CryptenShare(self._worker("and", x.words, y.words))
 
     def a2b(self, x: CryptenShare, bits: int) -> CryptenShare:
-        return CryptenShare(kernels.to_planes(self._worker("a2b", x.words), bits))
+        return CryptenShare(self.kernels.to_planes(self._worker("a2b", x.words), bits))
 
     def b2a(self, x: CryptenShare, elements: int) -> CryptenShare:
-        return CryptenShare(self._worker("b2a", kernels.bits_to_words(x.words[0], elements)))
+        return CryptenShare(self._worker("b2a", self.kernels.bits_to_words(x.words[0], elements)))
 
     def _sign_words(self, x: CryptenShare) -> Tensor:
-        return kernels.shift_right(self._worker("a2b", x.words), 63)
+        return self.kernels.shift_right(self._worker("a2b", x.words), 63)
 
     def sign(self, x: CryptenShare, bits: int) -> CryptenShare:
         return CryptenShare(self._worker("b2a", self._sign_words(_shifted(x, bits))))
 
     def sign_bits(self, x: CryptenShare, bits: int) -> CryptenShare:
-        return CryptenShare(kernels.to_planes(self._sign_words(_shifted(x, bits)), 1))
+        return CryptenShare(self.kernels.to_planes(self._sign_words(_shifted(x, bits)), 1))
 
     def is_zero(self, x: CryptenShare, bits: int) -> CryptenShare:
         return CryptenShare(self._worker("b2a", self._worker("is_zero", x.words)))

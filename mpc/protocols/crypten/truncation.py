@@ -12,16 +12,18 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from mpc.protocols.base import Runtime
 from mpc.protocols.crypten.dealer import Deals, Request
-from mpc.protocols.truncation_pairs import OFFSET, check_shifts, share_of_shifted
+from mpc.protocols.truncation_pairs import OFFSET, check_shifts
 
 
 def truncate(
-    deals: Deals, exchange: Callable[[Tensor], Tensor], party: int, part: Tensor, bits: int | Tensor
+    runtime: Runtime, deals: Deals, exchange: Callable[[Tensor], Tensor], part: Tensor, bits: int | Tensor
 ) -> Tensor:
     """This party's part of the value shifted by public `bits`. `exchange` opens a sum of all parties."""
     check_shifts(bits)
     shape, shifts = tuple(part.shape), torch.as_tensor(bits)
     r, low, top = deals.take(Request("truncate", (shape, tuple(shifts.shape))), [shape] * 3, shifts)
-    opened = exchange(part + r + (OFFSET if party == 0 else 0))
-    return share_of_shifted(opened, (low, top), shifts, first=party == 0)
+    first = runtime.party == 0
+    opened = exchange(part + r + (OFFSET if first else 0))
+    return runtime.kernels.truncation_share(opened, (low, top), bits, torch.zeros_like(r), first=first)

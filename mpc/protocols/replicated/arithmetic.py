@@ -6,13 +6,10 @@ product is local cross terms plus one reshare: one round, 8 bytes an output elem
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from mpc.errors import InputMismatch, ProtocolAbort
-from mpc.kernels import reference as kernels
 from mpc.protocols.base import DIGEST_BYTES, Cost, Runtime, Step
 from mpc.protocols.replicated.shares import PARTIES, ReplicatedShare
 
@@ -54,10 +51,13 @@ def input_cost(elements: int, owner: int = 0) -> Cost:
     return Cost(1, tuple(8 * elements if party == owner else 0 for party in range(PARTIES)))
 
 
-def zero_share(step: Step, shape: tuple[int, ...], combine: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """This party's part of a fresh sharing of zero (eprint 2016/768, 2.2). No message."""
+def zero_masks(step: Step, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Two streams: the first less the second, or their XOR, is this party's part of a fresh sharing of zero.
+
+    eprint 2016/768, 2.2. No message.
+    """
     party = step.runtime.party
-    return combine(step.mask(following(party), shape), step.mask(preceding(party), shape))
+    return step.mask(following(party), shape), step.mask(preceding(party), shape)
 
 
 def reshare(step: Step, part: Tensor) -> ReplicatedShare:
@@ -68,21 +68,24 @@ def reshare(step: Step, part: Tensor) -> ReplicatedShare:
 
 
 def mul(runtime: Runtime, x: ReplicatedShare, y: ReplicatedShare) -> ReplicatedShare:
-    return _product(runtime, "mul", kernels.cross(x.pair, y.pair))
+    step = runtime.step("mul")
+    masks = zero_masks(step, tuple(x.own.shape))
+    return reshare(step, runtime.kernels.cross(x.pair, y.pair, masks))
 
 
 def dot(runtime: Runtime, x: ReplicatedShare, y: ReplicatedShare) -> ReplicatedShare:
     """Sum of products over the last axis."""
-    return _product(runtime, "dot", kernels.cross(x.pair, y.pair).sum(-1))
+    return _product(runtime, "dot", runtime.kernels.cross_dot(x.pair, y.pair))
 
 
 def matmul(runtime: Runtime, x: ReplicatedShare, y: ReplicatedShare) -> ReplicatedShare:
-    return _product(runtime, "matmul", kernels.cross_matmul(x.pair, y.pair))
+    return _product(runtime, "matmul", runtime.kernels.cross_matmul(x.pair, y.pair))
 
 
 def _product(runtime: Runtime, name: str, part: Tensor) -> ReplicatedShare:
     step = runtime.step(name)
-    return reshare(step, part + zero_share(step, tuple(part.shape), torch.sub))
+    plus, minus = zero_masks(step, tuple(part.shape))
+    return reshare(step, part + plus - minus)
 
 
 def product_cost(elements: int) -> Cost:

@@ -8,17 +8,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mpc.kernels import reference as kernels
 from mpc.protocols.base import Cost, Runtime
-from mpc.protocols.replicated.arithmetic import preceding, reshare, zero_share
+from mpc.protocols.replicated.arithmetic import preceding, reshare, zero_masks
 from mpc.protocols.replicated.shares import PARTIES, ReplicatedShare
 
 
 def and_(runtime: Runtime, x: ReplicatedShare, y: ReplicatedShare) -> ReplicatedShare:
     """Bitwise AND of two equally shaped boolean shares."""
     step = runtime.step("and")
-    part = kernels.cross_and(x.pair, y.pair)
-    return reshare(step, part ^ zero_share(step, tuple(part.shape), torch.bitwise_xor))
+    masks = zero_masks(step, tuple(x.own.shape))
+    return reshare(step, runtime.kernels.cross_and(x.pair, y.pair, masks))
+
+
+def and_rows(
+    runtime: Runtime, x: ReplicatedShare, high: list[int], low: list[int], add: list[int]
+) -> ReplicatedShare:
+    """Planes x[high] AND x[low]; the first `len(add)` of them XOR x[add]. One AND a plane, one round."""
+    step = runtime.step("and")
+    masks = zero_masks(step, (len(high), x.own.shape[1]))
+    return reshare(step, runtime.kernels.cross_and_rows(x.pair, high, low, add, masks))
 
 
 def and_cost(words: int) -> Cost:

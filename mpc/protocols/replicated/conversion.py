@@ -16,15 +16,16 @@ The sign of a 64-bit word as an arithmetic share takes 8 rounds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from mpc.kernels import reference as kernels
+from mpc.kernels import words_for
 from mpc.protocols.base import Cost, Runtime
-from mpc.protocols.replicated.arithmetic import product_cost, zero_share
-from mpc.protocols.replicated.boolean import and_, and_cost, join, take, xor
+from mpc.protocols.replicated.arithmetic import product_cost, zero_masks
+from mpc.protocols.replicated.boolean import and_, and_cost, and_rows, join, take, xor
 from mpc.protocols.replicated.shares import PARTIES, ReplicatedShare
 from mpc.protocols.replicated.truncation import spread, spread_cost
 
@@ -48,8 +49,8 @@ def _split(runtime: Runtime, x: ReplicatedShare, count: int, pairs_from: int, pa
 
     P0 sends (count + pairs) planes to P2; P1's component is a stream it has in common with P0.
     """
-    step, party = runtime.step("split"), runtime.party
-    words = kernels.words_for(x.own.numel())
+    step, party, kernels = runtime.step("split"), runtime.party, runtime.kernels
+    words = words_for(x.own.numel())
     shape = (count + pairs, words)
     zero = torch.zeros(shape, dtype=torch.int64)
     if party == 0:
@@ -71,7 +72,7 @@ def _split(runtime: Runtime, x: ReplicatedShare, count: int, pairs_from: int, pa
 
 
 def _split_cost(elements: int, count: int, pairs: int) -> Cost:
-    return Cost(1, (8 * kernels.words_for(elements) * (count + pairs), 0, 0))
+    return Cost(1, (8 * words_for(elements) * (count + pairs), 0, 0))
 
 
 def _view(runtime: Runtime, digits: _Digits) -> tuple[Tensor, Tensor, Tensor] | None:
@@ -97,55 +98,54 @@ def _spread_bits(runtime: Runtime, part: Tensor | None, shape: tuple[int, ...]) 
 
 
 def _spread_bits_cost(planes: int, elements: int) -> Cost:
-    size = 8 * planes * kernels.words_for(elements)
+    size = 8 * planes * words_for(elements)
     return Cost(1, (0, size, size))
 
 
 # --- the carry tree -----------------------------------------------------------------------------
 
 
-def _first_level(runtime: Runtime, digits: _Digits, count: int) -> tuple[Planes, Planes]:
-    """(generate, propagate) of the digits of the low `count` planes, lowest first.
+def _first_level(runtime: Runtime, digits: _Digits, count: int) -> Planes:
+    """(generate, propagate) of the digits of the low `count` planes, as `_tree_level` takes them. One round.
 
-    Digits have two bits; when `count` is odd the lowest digit has one. The lowest digit's propagate
-    is never used and not made. One round.
+    Digits have two bits; when `count` is odd the lowest digit has one.
     """
     odd, pairs = count % 2, count // 2
-    shape = (2 * pairs - (1 - odd) + odd, digits.a.own.shape[1])
+    shape = (2 * (pairs + odd) - 1, digits.a.own.shape[1])
     view = _view(runtime, digits)
     if view is None:
-        made = _spread_bits(runtime, None, shape)
-    else:
-        a, products, c = view
-        low, high = slice(odd, count, 2), slice(odd + 1, count, 2)
-        ours = 1 if runtime.party == 2 else 0  # P2 adds what depends on c alone
-        generate = (a[high] & c[high]) ^ (products & c[low]) ^ (a[low] & c[low] & c[high])
-        propagate = products ^ (a[high] & c[low]) ^ (a[low] & c[high])
-        if ours:
-            propagate = propagate ^ (c[high] & c[low])
-        if odd:
-            made = _spread_bits(runtime, torch.cat([a[:1] & c[:1], generate, propagate]), shape)
-        else:
-            made = _spread_bits(runtime, torch.cat([generate, propagate[1:]]), shape)
-    digits_count = pairs + odd
-    return take(made, slice(0, digits_count)), take(made, slice(digits_count, None))
+        return _spread_bits(runtime, None, shape)
+    a, products, c = view
+    low, high = slice(odd, count, 2), slice(odd + 1, count, 2)
+    generate = (a[high] & c[high]) ^ (products & c[low]) ^ (a[low] & c[low] & c[high])
+    propagate = products ^ (a[high] & c[low]) ^ (a[low] & c[high])
+    if runtime.party == 2:  # it adds what depends on c alone
+        propagate = propagate ^ (c[high] & c[low])
+    lowest = [a[:1] & c[:1]] if odd else []
+    return _spread_bits(runtime, torch.cat([*lowest, generate, propagate[1 - odd :]]), shape)
 
 
-def _tree_level(runtime: Runtime, generate: Planes, propagate: Planes) -> tuple[Planes, Planes]:
-    """Join neighbouring digits: (G, P) = (G_h + P_h G_l, P_h P_l). `propagate` lacks the lowest digit."""
-    count = generate.own.shape[0]
+def _tree_level(runtime: Runtime, planes: Planes) -> Planes:
+    """Join neighbouring digits: (G, P) = (G_h + P_h G_l, P_h P_l). One round.
+
+    Planes are G of all digits, lowest first, then P of all but the lowest, which is never used.
+    """
+    count = (planes.own.shape[0] + 1) // 2
     odd = count % 2
-    g_low, g_high = take(generate, slice(odd, None, 2)), take(generate, slice(odd + 1, None, 2))
-    # propagate[k] belongs to digit k + 1
-    p_high = take(propagate, slice(odd, None, 2))
-    p_low = take(propagate, slice(odd - 1, None, 2)) if odd else take(propagate, slice(1, None, 2))
-    p_joined = p_high if odd else take(p_high, slice(1, None))
-    pairs = g_low.own.shape[0]
-    product = and_(runtime, join(p_high, p_joined), join(g_low, p_low))
-    g_new = xor(g_high, take(product, slice(0, pairs)))
-    if odd:
-        g_new = join(take(generate, slice(0, 1)), g_new)
-    return g_new, take(product, slice(pairs, None))
+    lows = range(odd, count, 2)
+    joined = [low for low in lows if low]  # those whose P is used
+
+    def p(digit: int) -> int:
+        return count + digit - 1
+
+    made = and_rows(
+        runtime,
+        planes,
+        high=[p(low + 1) for low in [*lows, *joined]],
+        low=[*lows, *map(p, joined)],
+        add=[low + 1 for low in lows],
+    )
+    return join(take(planes, slice(0, 1)), made) if odd else made
 
 
 def _level_planes(count: int) -> int:
@@ -167,13 +167,13 @@ def _sign_pending(runtime: Runtime, x: ReplicatedShare, bits: int) -> _Pending |
     odd, pairs = bits % 2, bits // 2
     digits = _split(runtime, x, bits + 1, odd, pairs)
     top = xor(take(digits.a, slice(bits, bits + 1)), take(digits.c, slice(bits, bits + 1)))
-    generate, propagate = _first_level(runtime, digits, bits)
-    while generate.own.shape[0] > 2:
-        generate, propagate = _tree_level(runtime, generate, propagate)
-    if generate.own.shape[0] == 1:
-        return xor(top, generate)
-    carry_left = xor(take(generate, slice(1, 2)), top)
-    return _Pending(propagate, take(generate, slice(0, 1)), carry_left)
+    planes = _first_level(runtime, digits, bits)
+    while planes.own.shape[0] > 3:
+        planes = _tree_level(runtime, planes)
+    if planes.own.shape[0] == 1:
+        return xor(top, planes)
+    lowest, carry, propagate = (take(planes, slice(k, k + 1)) for k in range(3))
+    return _Pending(propagate, lowest, xor(carry, top))
 
 
 def _zero_pending(runtime: Runtime, x: ReplicatedShare, bits: int) -> _Pending | Planes:
@@ -188,8 +188,9 @@ def _zero_pending(runtime: Runtime, x: ReplicatedShare, bits: int) -> _Pending |
     digits = _split(runtime, negated, count, odd, pairs)  # c is now the complement of -x_2
     equal = _equal_digits(runtime, digits, count)
     while equal.own.shape[0] > 2:
-        odd = equal.own.shape[0] % 2
-        product = and_(runtime, take(equal, slice(odd, None, 2)), take(equal, slice(odd + 1, None, 2)))
+        odd, count = equal.own.shape[0] % 2, equal.own.shape[0]
+        lows = range(odd, count, 2)
+        product = and_rows(runtime, equal, [low + 1 for low in lows], list(lows), [])
         equal = join(take(equal, slice(0, 1)), product) if odd else product
     if equal.own.shape[0] == 1:
         return equal
@@ -225,10 +226,10 @@ def _finish_words(runtime: Runtime, pending: _Pending | Planes, elements: int) -
     """The pending bit as an arithmetic share `[elements]`: two rounds."""
     if isinstance(pending, ReplicatedShare):
         return b2a(runtime, pending, elements)
-    step, party = runtime.step("open_bit"), runtime.party
-    part = kernels.cross_and(pending.x.pair, pending.y.pair) ^ pending.left.own
-    part = part ^ zero_share(step, tuple(part.shape), torch.bitwise_xor)
-    shape, words = tuple(part.shape), (elements,)
+    step, party, kernels = runtime.step("open_bit"), runtime.party, runtime.kernels
+    shape, words = tuple(pending.left.own.shape), (elements,)
+    masks = zero_masks(step, shape)
+    part = kernels.cross_and(pending.x.pair, pending.y.pair, masks) ^ pending.left.own
     if party == 2:
         bit = step.mask(2, shape, lane=1)
         dealt = kernels.bits_to_words(bit[0], elements) - step.mask(0, words, lane=2)
@@ -241,13 +242,12 @@ def _finish_words(runtime: Runtime, pending: _Pending | Planes, elements: int) -
         masked, share = step.recv(2, shape)[0], step.mask(2, words, lane=2)
     else:
         masked, share = step.recv(2, shape, words)
-    opened = kernels.bits_to_words((part ^ theirs ^ masked)[0], elements)
-    result = (1 - 2 * opened) * share
-    return spread(runtime, result + opened if party == 0 else result, words)
+    opened = (part ^ theirs ^ masked)[0]
+    return spread(runtime, lambda minus: kernels.flip(opened, share, 1 - party, minus), words)
 
 
 def _finish_words_cost(elements: int) -> Cost:
-    plane = 8 * kernels.words_for(elements)
+    plane = 8 * words_for(elements)
     return Cost(1, (plane, plane, 2 * plane + 8 * elements)) + spread_cost(elements)
 
 
@@ -273,7 +273,7 @@ def sign_cost(elements: int, bits: int) -> Cost:
 
 def sign_bits_cost(elements: int, bits: int) -> Cost:
     digits = -(-bits // 2)
-    last = and_cost(kernels.words_for(elements)) if digits > 1 else Cost(0, (0,) * PARTIES)
+    last = and_cost(words_for(elements)) if digits > 1 else Cost(0, (0,) * PARTIES)
     return _tree_cost(elements, bits + 1, bits, is_sign=True) + last
 
 
@@ -287,7 +287,7 @@ def _end_cost(elements: int, digits: int) -> Cost:
 
 
 def _tree_cost(elements: int, planes: int, tree: int, *, is_sign: bool) -> Cost:
-    words = kernels.words_for(elements)
+    words = words_for(elements)
     digits = -(-tree // 2)
     cost = _split_cost(elements, planes, tree // 2)
     cost = cost + _spread_bits_cost(2 * digits - 1 if is_sign else digits, elements)
@@ -313,31 +313,25 @@ def a2b(runtime: Runtime, x: ReplicatedShare, bits: int) -> Planes:
     view = _view(runtime, digits)
     shape = (width, digits.a.own.shape[1])
     generate = _spread_bits(runtime, None if view is None else view[0][:width] & view[2][:width], shape)
-    propagate = take(total, slice(0, width))
+    planes = join(generate, take(total, slice(0, width)))  # G of all places, then P
     stride = 1
     while stride < width:
         high = [k for k in range(width) if k & stride]
         low = [(k & ~(stride - 1)) - 1 for k in high]
-        p_high = take(propagate, high)
-        product = and_(runtime, join(p_high, p_high), join(take(generate, low), take(propagate, low)))
-        generate = _update(generate, high, xor(take(generate, high), take(product, slice(0, len(high)))))
-        propagate = _update(propagate, high, take(product, slice(len(high), None)))
+        p_high, p_low = [width + k for k in high], [width + k for k in low]
+        made = and_rows(runtime, planes, [*p_high, *p_high], [*low, *p_low], high)
+        for old, new in zip(planes.pair, made.pair, strict=True):
+            old[[*high, *p_high]] = new  # ours since `join`
         stride *= 2
-    return ReplicatedShare(*(_add_carry(t, g) for t, g in zip(total.pair, generate.pair, strict=True)))
+    return ReplicatedShare(*(_add_carry(t, g[:width]) for t, g in zip(total.pair, planes.pair, strict=True)))
 
 
 def _add_carry(total: Tensor, carries: Tensor) -> Tensor:
     return torch.cat([total[:1], total[1:] ^ carries])
 
 
-def _update(planes: Planes, rows: list[int], values: Planes) -> Planes:
-    own, after = planes.own.clone(), planes.next.clone()
-    own[rows], after[rows] = values.own, values.next
-    return ReplicatedShare(own, after)
-
-
 def a2b_cost(elements: int, bits: int) -> Cost:
-    words = kernels.words_for(elements)
+    words = words_for(elements)
     cost = _split_cost(elements, bits, 0)
     width = bits - 1
     if width == 0:
@@ -356,25 +350,24 @@ def b2a(runtime: Runtime, x: Planes, elements: int) -> ReplicatedShare:
     b = u ^ w with u = b_0 ^ b_1 known to P0 and w = b_2 known to P1 and P2; b = u (1 - 2w) + w is
     linear in P0's sharing of u.
     """
-    step, party, shape = runtime.step("b2a"), runtime.party, (elements,)
+    step, party, kernels, shape = runtime.step("b2a"), runtime.party, runtime.kernels, (elements,)
     if party == 0:
         u = kernels.bits_to_words((x.own ^ x.next)[0], elements)
         step.send(2, u - step.mask(1, shape))
         return _spread_words(runtime, None, shape)
-    if party == 1:
-        w = kernels.bits_to_words(x.next[0], elements)
-        return _spread_words(runtime, step.mask(0, shape) * (1 - 2 * w), shape)
-    w = kernels.bits_to_words(x.own[0], elements)
-    return _spread_words(runtime, step.recv(0, shape)[0] * (1 - 2 * w) + w, shape)
+    w, mine = (x.next[0], step.mask(0, shape)) if party == 1 else (x.own[0], step.recv(0, shape)[0])
+    return _spread_words(runtime, lambda minus: kernels.flip(w, mine, party - 1, minus), shape)
 
 
-def _spread_words(runtime: Runtime, part: Tensor | None, shape: tuple[int, ...]) -> ReplicatedShare:
-    """As `_spread_bits`, for an additive sharing of words between P1 and P2."""
+def _spread_words(
+    runtime: Runtime, part: Callable[[Tensor], Tensor] | None, shape: tuple[int, ...]
+) -> ReplicatedShare:
+    """As `_spread_bits`, for words; `part(minus)` is this party's additive part less `minus`."""
     step, party = runtime.step("spread_words"), runtime.party
     if part is None:
         return ReplicatedShare(step.mask(2, shape), step.mask(1, shape))
     mask = step.mask(0, shape)
-    mine = part - mask
+    mine = part(mask)
     step.send(3 - party, mine)
     last = mine + step.recv(3 - party, shape)[0]
     return ReplicatedShare(mask, last) if party == 1 else ReplicatedShare(last, mask)

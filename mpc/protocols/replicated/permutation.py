@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from mpc.protocols.base import Cost, Runtime, Step
@@ -49,7 +48,7 @@ def draw(runtime: Runtime, rows: int) -> Shuffle:
     peers = [peer for peer in range(PARTIES) if peer != runtime.party]
     return Shuffle(
         {
-            frozenset({runtime.party, peer}): torch.argsort(step.mask(peer, (rows,)), stable=True)
+            frozenset({runtime.party, peer}): runtime.kernels.argsort(step.mask(peer, (rows,)))
             for peer in peers
         }
     )
@@ -62,7 +61,7 @@ def apply(runtime: Runtime, x: ReplicatedShare, shuffle: Shuffle) -> ReplicatedS
 
 def undo(runtime: Runtime, x: ReplicatedShare, shuffle: Shuffle) -> ReplicatedShare:
     """The rows back in the order that they had before the shuffle."""
-    inverse = {pair: torch.argsort(places) for pair, places in shuffle.known.items()}
+    inverse = {pair: runtime.kernels.inverse(places) for pair, places in shuffle.known.items()}
     return _permute(runtime, x, tuple(reversed(ORDER)), inverse)
 
 

@@ -13,12 +13,13 @@ t_0 is known to P0 and P2, t_1 to P1 and P2.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 
-from mpc.kernels import reference as kernels
 from mpc.protocols.base import Cost, Runtime, Step
 from mpc.protocols.replicated.shares import PARTIES, ReplicatedShare
-from mpc.protocols.truncation_pairs import OFFSET, check_shifts, pair_of, share_of_shifted
+from mpc.protocols.truncation_pairs import OFFSET, check_shifts
 
 
 def truncate_parts(runtime: Runtime, part: Tensor, bits: int | Tensor) -> ReplicatedShare:
@@ -40,19 +41,28 @@ def truncate_parts(runtime: Runtime, part: Tensor, bits: int | Tensor) -> Replic
         low, top = step.mask(2, shape, lane=1), step.mask(2, shape, lane=2)
     else:
         low, top = step.recv(2, shape, shape)
-    mine = share_of_shifted(opened, (low, top), bits, first=runtime.party == 0)
-    return spread(runtime, mine, shape)
+
+    def shifted(minus: Tensor) -> Tensor:
+        first = runtime.party == 0
+        return runtime.kernels.truncation_share(opened, (low, top), bits, minus, first=first)
+
+    return spread(runtime, shifted, shape)
 
 
 def _deal(step: Step, part: Tensor, bits: int | Tensor) -> None:
     """P2: r, and the two-party shares of its pair."""
     shape = tuple(part.shape)
-    low, top = pair_of(step.mask(0, shape, lane=0) + step.mask(1, shape, lane=0) - part, bits)
+    r = step.mask(0, shape, lane=0) + step.mask(1, shape, lane=0) - part
+    low, top = step.runtime.kernels.truncation_pair(r, bits)
     step.send(1, low - step.mask(0, shape, lane=1), top - step.mask(0, shape, lane=2))
 
 
-def spread(runtime: Runtime, part: Tensor | None, shape: tuple[int, ...]) -> ReplicatedShare:
+def spread(
+    runtime: Runtime, part: Callable[[Tensor], Tensor] | None, shape: tuple[int, ...]
+) -> ReplicatedShare:
     """Make an additive sharing between P0 and P1 replicated: one round, 8 bytes from each of the two.
+
+    `part(minus)` is this party's part less `minus`; P2 has none.
 
     x_0 is a stream of P0 and P2, x_2 one of P1 and P2; x_1 = u_0 - x_0 + u_1 - x_2 takes one exchange.
     """
@@ -60,7 +70,7 @@ def spread(runtime: Runtime, part: Tensor | None, shape: tuple[int, ...]) -> Rep
     if part is None:
         return ReplicatedShare(step.mask(1, shape), step.mask(0, shape))
     mask = step.mask(2, shape)
-    mine = part - mask
+    mine = part(mask)
     step.send(1 - party, mine)
     middle = mine + step.recv(1 - party, shape)[0]
     return ReplicatedShare(mask, middle) if party == 0 else ReplicatedShare(middle, mask)
@@ -76,15 +86,15 @@ def truncate(runtime: Runtime, x: ReplicatedShare, bits: int | Tensor) -> Replic
 
 
 def mul(runtime: Runtime, x: ReplicatedShare, y: ReplicatedShare, bits: int) -> ReplicatedShare:
-    return truncate_parts(runtime, kernels.cross(x.pair, y.pair), bits)
+    return truncate_parts(runtime, runtime.kernels.cross(x.pair, y.pair), bits)
 
 
 def dot(runtime: Runtime, x: ReplicatedShare, y: ReplicatedShare, bits: int) -> ReplicatedShare:
-    return truncate_parts(runtime, kernels.cross(x.pair, y.pair).sum(-1), bits)
+    return truncate_parts(runtime, runtime.kernels.cross_dot(x.pair, y.pair), bits)
 
 
 def matmul(runtime: Runtime, x: ReplicatedShare, y: ReplicatedShare, bits: int) -> ReplicatedShare:
-    return truncate_parts(runtime, kernels.cross_matmul(x.pair, y.pair), bits)
+    return truncate_parts(runtime, runtime.kernels.cross_matmul(x.pair, y.pair), bits)
 
 
 def spread_cost(elements: int) -> Cost:

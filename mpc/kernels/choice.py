@@ -1,0 +1,21 @@
+"""Which kernels a party computes with."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mpc.errors import ConfigError
+from mpc.kernels import native
+from mpc.kernels.reference import Kernels
+
+#: What can be chosen; `auto` takes `native` where it is built.
+NAMES: Final = ("auto", "reference", "native")
+
+
+def choose(name: str = "auto", threads: int = 1) -> Kernels:
+    """The kernels of that name with `threads` threads. `ConfigError` if this machine has none such."""
+    if name not in NAMES:
+        raise ConfigError(f"There are no kernels {name!r}.", remedy=f"Choose one of {', '.join(NAMES)}.")
+    if name == "reference" or (name == "auto" and native.library() is None):
+        return Kernels(threads)
+    return native.NativeKernels(threads)
