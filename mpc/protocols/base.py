@@ -7,6 +7,7 @@ the program (branch, next index, depth), so that `session.gather` can overlap br
 
 from __future__ import annotations
 
+import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mpc.channel import Channel, Tag
+from mpc.channel import Channel, Payload, Tag
 from mpc.errors import NotSupported, ProtocolAbort
 from mpc.kernels import Kernels, choose
 from mpc.randomness import Address, PairKeys
@@ -25,6 +26,8 @@ from mpc.randomness import Address, PairKeys
 ShareT = TypeVar("ShareT")
 
 
+#: Words as they travel.
+_LITTLE_ENDIAN: Final = np.dtype("<i8")
 #: Of a SHA-256 digest.
 DIGEST_BYTES: Final = 32
 
@@ -142,9 +145,9 @@ class Step:
 
     def mask(self, peer: int, shape: torch.Size | tuple[int, ...], lane: int = 0) -> Tensor:
         """Uniform words that only this party and `peer` know (`peer` = this party: it alone)."""
-        count = int(np.prod(shape, dtype=np.int64))
         address = Address(self.primitive, self.branch, lane, self.index)
-        return self.runtime.keys.words(peer, address, count).reshape(shape)
+        words = self.runtime.keys.words(peer, address, math.prod(shape))
+        return words if len(shape) == 1 else words.reshape(shape)
 
     def digest(self, peer: int, data: bytes | memoryview, lane: int) -> bytes:
         """Salted digest that only `peer` can compare."""
@@ -152,15 +155,16 @@ class Step:
 
     def send(self, to: int, *parts: Tensor) -> None:
         """Send the words of `parts`, one after the other, as this step's message to `to`."""
-        flat = parts[0].reshape(-1) if len(parts) == 1 else torch.cat([part.reshape(-1) for part in parts])
-        words = np.ascontiguousarray(flat.cpu().numpy().astype("<i8", copy=False))
-        self._send(to, words.size, words.data.cast("B"))
+        flat = parts[0] if len(parts) == 1 else torch.cat([part.reshape(-1) for part in parts])
+        words = flat.contiguous().cpu().numpy().astype(_LITTLE_ENDIAN, copy=False)
+        self._send(to, words.size, words.reshape(-1).view(np.uint8).data)
 
     def recv(self, frm: int, *shapes: torch.Size | tuple[int, ...]) -> list[Tensor]:
         """The words `frm` sent in this step, cut into `shapes`."""
-        sizes = [int(np.prod(shape, dtype=np.int64)) for shape in shapes]
-        payload = self._recv(frm, sum(sizes))
-        words = torch.from_numpy(np.frombuffer(payload, dtype="<i8").astype(np.int64, copy=True))
+        sizes = [math.prod(shape) for shape in shapes]
+        words = _words(self._recv(frm, sum(sizes)))
+        if len(shapes) == 1:
+            return [words.reshape(shapes[0])]
         return [part.reshape(shape) for part, shape in zip(torch.split(words, sizes), shapes, strict=True)]
 
     def send_bytes(self, to: int, data: bytes) -> None:
@@ -185,6 +189,12 @@ class Step:
         place = self.runtime.position
         place.depth = max(place.depth, tag.depth)
         return payload
+
+
+def _words(payload: Payload) -> Tensor:
+    """Little-endian words; what nobody else can see is not copied."""
+    array = np.frombuffer(payload, dtype=_LITTLE_ENDIAN)
+    return torch.from_numpy(array.astype(np.int64, copy=not array.flags.writeable))
 
 
 class Protocol(ABC, Generic[ShareT]):

@@ -145,7 +145,7 @@ class Holder:
             outbox = self._outboxes.get(name)
         if outbox is None:
             raise SessionCancelled(f"The link to {name} is down.", culprit=name)
-        outbox.put(frame)
+        outbox.put(frame, frame.ByteSize())
 
     # --- jobs -----------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from mpc.errors import PeerVanished, ProtocolAbort
 from parties.node.transport import early, framing
 from parties.node.transport.channel import Switchboard
 from parties.node.transport.early import EarlyMessages
-from parties.node.transport.framing import CHUNK_BYTES, Assembler
+from parties.node.transport.framing import CHUNK_BYTES, Assembler, piece_of
 from parties.wire.mesh_pb2 import Data
 
 NAMES = ("ada", "bert", "cleo")
@@ -87,13 +87,15 @@ def test_a_session_is_opened_once() -> None:
 
 def piece(number: int, offset: int = 0) -> Any:
     total = 2 * CHUNK_BYTES
-    return Data(
-        session=session(number),
-        primitive="mul",
-        elements=total // 8,
-        offset=offset,
-        total=total,
-        payload=bytes(CHUNK_BYTES),
+    return piece_of(
+        Data(
+            session=session(number),
+            primitive="mul",
+            elements=total // 8,
+            offset=offset,
+            total=total,
+            payload=bytes(CHUNK_BYTES),
+        )
     )
 
 

@@ -38,7 +38,7 @@ from parties.identity import tls
 from parties.identity.consortium import Consortium, Member
 from parties.identity.keys import Identity
 from parties.node.transport.channel import GrpcChannel
-from parties.node.transport.framing import CHUNK_BYTES, Assembler, split
+from parties.node.transport.framing import CHUNK_BYTES, Assembler, Piece, parsed, piece_of, split
 from parties.node.transport.mesh import Mesh, MeshEvents
 from parties.node.transport.outbox import Outbox
 from parties.wire import status, version
@@ -305,7 +305,7 @@ def test_sessions_share_the_links_and_end_alone(peers: list[Peer]) -> None:
         sender.start()
     # A forged piece ends the session that it names, no other.
     forged = MeshFrame(data=Data(session=sessions[0], primitive="mul", elements=1, total=8, offset=1))
-    peers[0].mesh._post(1, forged, 0)
+    peers[0].mesh._post(1, forged.SerializeToString())
     for sender in senders:
         sender.join(30)
     for n, each in enumerate(opened[1:], 1):
@@ -316,7 +316,7 @@ def test_sessions_share_the_links_and_end_alone(peers: list[Peer]) -> None:
 
 def test_an_outbox_lets_control_frames_pass() -> None:
     outbox: Outbox[MeshFrame] = Outbox("bert", timeout_s=0.05, limit=100)
-    outbox.put(MeshFrame(data=Data(payload=bytes(200))))
+    outbox.put(MeshFrame(data=Data(payload=bytes(200))), 200)
     outbox.put_control(MeshFrame(offer=Offer(attempt=7)))
     frames = iter(outbox)
     assert [next(frames).WhichOneof("frame"), next(frames).WhichOneof("frame")] == ["data", "offer"]
@@ -324,14 +324,14 @@ def test_an_outbox_lets_control_frames_pass() -> None:
 
 def test_who_waits_for_room_gets_it_or_hears_that_the_link_is_down() -> None:
     outbox: Outbox[MeshFrame] = Outbox("bert", timeout_s=20, limit=100)
-    outbox.put(MeshFrame(data=Data(payload=bytes(90))))
+    outbox.put(MeshFrame(data=Data(payload=bytes(90))), 90)
     with futures.ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(outbox.put, MeshFrame(data=Data(payload=bytes(80))))
+        waiting = pool.submit(outbox.put, MeshFrame(data=Data(payload=bytes(80))), 80)
         frames = iter(outbox)
         assert len(next(frames).data.payload) == 90
         assert len(next(frames).data.payload) == 80
         assert waiting.result(20) is None
-        blocked = pool.submit(outbox.put, MeshFrame(data=Data(payload=bytes(90))))
+        blocked = pool.submit(outbox.put, MeshFrame(data=Data(payload=bytes(90))), 90)
         outbox.close()
         with pytest.raises(PeerVanished):
             blocked.result(20)
@@ -339,12 +339,12 @@ def test_who_waits_for_room_gets_it_or_hears_that_the_link_is_down() -> None:
 
 def test_an_outbox_is_bounded() -> None:
     outbox = Outbox("bert", timeout_s=0.05, limit=100)
-    outbox.put(MeshFrame(data=Data(payload=bytes(200))))
+    outbox.put(MeshFrame(data=Data(payload=bytes(200))), 200)
     with pytest.raises(PeerSilent):
-        outbox.put(MeshFrame(data=Data(payload=bytes(10))))
+        outbox.put(MeshFrame(data=Data(payload=bytes(10))), 10)
     outbox.close()
     with pytest.raises(PeerVanished):
-        outbox.put(MeshFrame())
+        outbox.put(MeshFrame(), 0)
 
 
 @given(
@@ -358,14 +358,70 @@ def test_an_outbox_is_bounded() -> None:
 )  # fmt: skip
 def test_forged_pieces_are_refused_or_are_whole_messages(data: Data) -> None:
     with contextlib.suppress(ProtocolAbort):
-        message = Assembler("mallory").add(data)
+        message = Assembler("mallory").add(piece_of(data))
         assert message is None or len(message[1]) == 8 * message[0].elements
+
+
+messages = st.builds(
+    Data,
+    session=st.binary(min_size=32, max_size=32), branch=st.lists(st.integers(0, 2**32 - 1), max_size=4),
+    index=st.integers(0, 2**32 - 1), primitive=st.text(max_size=70), elements=st.integers(0, 2**64 - 1),
+    depth=st.integers(0, 2**32 - 1), offset=st.integers(0, 2**64 - 1), total=st.integers(0, 2**64 - 1),
+    payload=st.binary(max_size=300),
+)  # fmt: skip
+
+
+@given(messages, st.booleans())
+def test_a_piece_is_what_protobuf_reads(data: Data, payload_first: bool) -> None:
+    """Whatever the order of the fields: protobuf allows every one."""
+    head = Data.FromString(data.SerializeToString())
+    head.ClearField("payload")
+    body = data.SerializeToString()
+    if payload_first:
+        body = Data(payload=data.payload).SerializeToString() + head.SerializeToString()
+    frame = MeshFrame.FromString(MeshFrame(data=Data.FromString(body)).SerializeToString())
+    for raw in (frame.SerializeToString(), _framed(body)):
+        piece = parsed(raw, "ada")
+        assert isinstance(piece, Piece)
+        assert piece.head == head
+        assert bytes(piece.payload) == data.payload
+
+
+def _framed(body: bytes) -> bytes:
+    """`MeshFrame(data=...)` around a serialised body, whatever its order."""
+    size, length = len(body), b""
+    while size > 0x7F:
+        length, size = length + bytes([size & 0x7F | 0x80]), size >> 7
+    return b"\x12" + length + bytes([size]) + body
+
+
+@given(st.binary(max_size=20_000), st.lists(st.integers(0, 9), max_size=3))
+def test_what_is_sent_is_protobuf(payload: bytes, branch: list[int]) -> None:
+    words = payload[: len(payload) // 8 * 8]
+    tag = Tag(tuple(branch), 70_000, "mul", len(words) // 8, 3)
+    (raw,) = split(SESSION, tag, words)
+    data = MeshFrame.FromString(raw).data
+    assert (data.session, tuple(data.branch), data.index) == (SESSION, tag.branch, tag.index)
+    assert (data.primitive, data.elements, data.depth, data.offset) == ("mul", tag.elements, 3, 0)
+    assert (data.payload, data.total) == (words, len(words))
+    assert Assembler("ada").add(parsed(raw, "ada")) == (tag, words)  # type: ignore[arg-type]
+
+
+@given(st.binary(max_size=60))
+def test_what_is_no_frame_names_the_peer(raw: bytes) -> None:
+    for forged in (raw, b"\x12" + raw, b"\x12" + bytes([len(raw)]) + raw):
+        with contextlib.suppress(ProtocolAbort):
+            assert isinstance(parsed(forged, "mallory"), Piece | MeshFrame)
+    with pytest.raises(ProtocolAbort, match="mallory"):
+        parsed(b"\x12\xff" + raw, "mallory")
 
 
 def test_pieces_out_of_order_are_refused() -> None:
     size = 2 * CHUNK_BYTES
-    first, second = split(SESSION, Tag((), 0, "mul", size // 8, 1), bytes(size))
+    first, second = (
+        parsed(raw, "ada") for raw in split(SESSION, Tag((), 0, "mul", size // 8, 1), bytes(size))
+    )
     for pieces in ([second], [first, first]):
         assembler = Assembler("mallory")
         with pytest.raises(ProtocolAbort):
-            [assembler.add(piece.data) for piece in pieces]
+            [assembler.add(piece) for piece in pieces]

@@ -9,14 +9,13 @@ from collections.abc import Callable, Sequence
 from mpc.channel import Channel, Mailbox, Payload, Tag
 from mpc.errors import PeerVanished, ProtocolAbort, TriuneError
 from parties.node.transport.early import EarlyMessages
-from parties.node.transport.framing import CHUNK_BYTES, split, weight
-from parties.wire.mesh_pb2 import MeshFrame
+from parties.node.transport.framing import split
 
 #: Messages of a session not yet open are kept this many round timeouts: holders may still be sharing.
 EARLY_TIMEOUTS = 4
 
-#: Hands (peer, frame, weight in bytes) to the peer's outbox; raises `PeerVanished` or `PeerSilent`.
-Post = Callable[[int, MeshFrame, int], None]
+#: Hands (peer, serialised frame) to the peer's outbox; raises `PeerVanished` or `PeerSilent`.
+Post = Callable[[int, bytes], None]
 
 
 class GrpcChannel(Channel):
@@ -32,8 +31,8 @@ class GrpcChannel(Channel):
 
     def send(self, to: int, tag: Tag, payload: Payload) -> None:
         with self._order[to]:  # both ends hash a peer's messages in the order of the stream
-            for place, frame in enumerate(split(self.session_id, tag, payload)):
-                self._post(to, frame, weight(len(payload), place * CHUNK_BYTES))
+            for frame in split(self.session_id, tag, payload):
+                self._post(to, frame)
             self._count_sent(to, tag, payload)  # while gRPC already sends
 
     def recv(self, frm: int, tag: Tag) -> tuple[Tag, Payload]:

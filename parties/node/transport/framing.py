@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from google.protobuf.message import DecodeError
 
 from mpc.channel import MAX_MESSAGE_BYTES, MAX_PRIMITIVE_CHARS, Payload, Tag
 from mpc.errors import ProtocolAbort
@@ -10,8 +14,12 @@ from parties.wire.mesh_pb2 import Data, MeshFrame
 
 #: A piece of one message (bytes).
 CHUNK_BYTES = 2 << 20
-#: What a piece weighs in the outbox besides its payload (bytes, roughly).
-ENVELOPE_BYTES = 256
+#: Protobuf's wire types, and the keys of `MeshFrame.data` and `Data.payload`.
+_VARINT: Final = 0
+_LENGTH_DELIMITED: Final = 2
+_PAYLOAD_FIELD: Final = Data.DESCRIPTOR.fields_by_name["payload"].number
+_PAYLOAD: Final = bytes([_PAYLOAD_FIELD << 3 | _LENGTH_DELIMITED])
+_DATA: Final = bytes([MeshFrame.DESCRIPTOR.fields_by_name["data"].number << 3 | _LENGTH_DELIMITED])
 SESSION_BYTES = 32
 MAX_BRANCH_DEPTH = 64
 MAX_INDEX = 1 << 31
@@ -21,27 +29,93 @@ MAX_PARTIAL_MESSAGES = 32
 MAX_PARTIAL_BYTES = MAX_MESSAGE_BYTES + (64 << 20)
 
 
-def split(session: bytes, tag: Tag, payload: Payload) -> Iterator[MeshFrame]:
-    """The frames of one message; an empty message is one empty piece."""
+@dataclass(frozen=True)
+class Piece:
+    """A data frame whose payload stands beside it, where it lay in what came in: it is not copied out."""
+
+    head: Data
+    payload: bytes | memoryview
+
+
+def split(session: bytes, tag: Tag, payload: Payload) -> Iterator[bytes]:
+    """The serialised frames of one message; an empty message is one empty piece.
+
+    The payload is copied once, behind a serialised head: protobuf would copy it three times.
+    """
     view = memoryview(payload).cast("B")
     for offset in range(0, max(len(view), 1), CHUNK_BYTES):
-        frame = MeshFrame()
-        data = frame.data  # filled in place: handing a Data to the constructor would copy the payload
-        data.session = session
-        data.branch.extend(tag.branch)
-        data.index = tag.index
-        data.primitive = tag.primitive
-        data.elements = tag.elements
-        data.depth = tag.depth
-        data.offset = offset
-        data.total = len(view)
-        data.payload = bytes(view[offset : offset + CHUNK_BYTES])
-        yield frame
+        head = Data(
+            session=session,
+            branch=tag.branch,
+            index=tag.index,
+            primitive=tag.primitive,
+            elements=tag.elements,
+            depth=tag.depth,
+            offset=offset,
+            total=len(view),
+        ).SerializeToString()
+        piece = view[offset : offset + CHUNK_BYTES]
+        tail = _PAYLOAD + _varint(len(piece)) if len(piece) else b""
+        yield b"".join((_DATA, _varint(len(head) + len(tail) + len(piece)), head, tail, piece))
 
 
-def weight(total: int, offset: int) -> int:
-    """What the piece at `offset` weighs in the outbox; `ByteSize` would serialise it to find out."""
-    return min(total - offset, CHUNK_BYTES) + ENVELOPE_BYTES
+def parsed(frame: bytes, peer: str) -> MeshFrame | Piece:
+    """A frame that came in; `ProtocolAbort` names the peer if it is none."""
+    try:
+        piece = _split_off(frame) if frame[:1] == _DATA else None
+        if piece is not None:
+            return piece
+        message = MeshFrame.FromString(frame)
+    except (DecodeError, IndexError):
+        raise ProtocolAbort(
+            f"{peer} sent what is no frame.", remedy="Make sure that both run the same version.", culprit=peer
+        ) from None
+    return piece_of(message.data) if message.WhichOneof("frame") == "data" else message
+
+
+def piece_of(data: Data) -> Piece:
+    payload = data.payload
+    data.ClearField("payload")
+    return Piece(data, payload)
+
+
+def _split_off(frame: bytes) -> Piece | None:
+    """A data frame whose payload is its last field, as `split` makes them; None if it is built otherwise."""
+    size, start = _read_varint(frame, 1)
+    if start + size != len(frame):
+        return None
+    at = start
+    while at < len(frame):
+        field, wire = frame[at] >> 3, frame[at] & 7
+        value, after = _read_varint(frame, at + 1)
+        if field == _PAYLOAD_FIELD:
+            if wire != _LENGTH_DELIMITED or after + value != len(frame):
+                return None
+            return Piece(Data.FromString(frame[start:at]), memoryview(frame)[after:])
+        if wire not in (_VARINT, _LENGTH_DELIMITED):
+            return None
+        at = after + value if wire == _LENGTH_DELIMITED else after
+    return None
+
+
+def _varint(value: int) -> bytes:
+    made = bytearray()
+    while value > 0x7F:
+        made.append(value & 0x7F | 0x80)
+        value >>= 7
+    made.append(value)
+    return bytes(made)
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """A number of protobuf's wire format, and where it ends."""
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80 or shift > 63:
+            return value, at
 
 
 def tag_of(data: Data, size: int, peer: str) -> Tag:
@@ -84,9 +158,9 @@ class Assembler:
         self._open: dict[bytes, tuple[Tag, bytearray]] = {}
         self._held = 0
 
-    def add(self, data: Data) -> tuple[Tag, Payload] | None:
+    def add(self, piece: Piece) -> tuple[Tag, Payload] | None:
         """The whole message once its last piece is in. `ProtocolAbort` for pieces that do not fit."""
-        payload = data.payload  # read once: every reading copies it
+        data, payload = piece.head, piece.payload
         tag, session = self._tag(data, len(payload)), data.session
         if session not in self._open:
             if data.offset:

@@ -21,12 +21,11 @@ from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
 from parties.node.transport.channel import GrpcChannel, Switchboard
 from parties.node.transport.dialling import keep_dialling
-from parties.node.transport.framing import Assembler
+from parties.node.transport.framing import Assembler, Piece, parsed
 from parties.node.transport.outbox import Outbox
 from parties.wire import status, version
 from parties.wire.common_pb2 import Abort, Offer, SignedPlan, Verdict
-from parties.wire.mesh_pb2 import MeshFrame, MeshHello
-from parties.wire.mesh_pb2_grpc import MeshServicer, MeshStub, add_MeshServicer_to_server
+from parties.wire.mesh_pb2 import DESCRIPTOR, MeshFrame, MeshHello
 
 _log = structlog.get_logger("triune.mesh")
 
@@ -42,7 +41,12 @@ class MeshEvents:
     link: Callable[[str, bool], None]
 
 
-class Mesh(MeshServicer):
+#: The RPC as the .proto file names it. Frames travel serialised: the framing knows how not to copy payloads.
+_SERVICE = DESCRIPTOR.services_by_name["Mesh"].full_name
+_METHOD = "Link"
+
+
+class Mesh:
     """All links of this party. `start` dials; `open` and `close` make channels of sessions."""
 
     def __init__(
@@ -56,7 +60,7 @@ class Mesh(MeshServicer):
         self.names = tuple(member.name for member in consortium.compute)
         self.party = self.names.index(identity.name)
         self._timeout_s = timeout_s
-        self._outboxes: dict[int, Outbox[MeshFrame]] = {}
+        self._outboxes: dict[int, Outbox[bytes]] = {}
         self._board = Switchboard(self.party, self.names, self._post, timeout_s, self._is_linked)
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -67,7 +71,8 @@ class Mesh(MeshServicer):
 
     def register(self, server: grpc.Server) -> None:
         """Serve the links that peers dial."""
-        add_MeshServicer_to_server(self, server)
+        handler = grpc.stream_stream_rpc_method_handler(self._link)
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, {_METHOD: handler}),))
 
     def start(self) -> None:
         for dialer in self._dialers:
@@ -100,7 +105,9 @@ class Mesh(MeshServicer):
             outboxes = list(self._outboxes.values())
         for outbox in outboxes:
             try:
-                outbox.put_control(frame)  # a full link to one peer must not keep an abort from the other
+                outbox.put_control(
+                    frame.SerializeToString()
+                )  # a full link to one peer must not keep an abort from the other
             except ChannelError as error:
                 _log.info("control frame not sent", peer=error.culprit)
 
@@ -108,13 +115,13 @@ class Mesh(MeshServicer):
         with self._lock:
             return peer in self._outboxes
 
-    def _post(self, peer: int, frame: MeshFrame, size: int) -> None:
+    def _post(self, peer: int, frame: bytes) -> None:
         with self._lock:
             outbox = self._outboxes.get(peer)
         if outbox is None:
             name = self.names[peer]
             raise PeerVanished(f"There is no link to {name}.", remedy="Start that node.", culprit=name)
-        outbox.put(frame, size)
+        outbox.put(frame, len(frame))
 
     # --- dialling and serving -------------------------------------------------------------------
 
@@ -126,7 +133,8 @@ class Mesh(MeshServicer):
         name = self.names[peer]
         with tls.channel(self._identity, self._consortium, name) as channel:
             outbox = self._outbox(name)
-            frames = MeshStub(channel).Link(iter(outbox), metadata=version.METADATA)
+            link = channel.stream_stream(f"/{_SERVICE}/{_METHOD}", None, None)
+            frames: Any = link(iter(outbox), metadata=version.METADATA)
             try:
                 self._check_greeting(name, frames)
                 self._serve_link(peer, outbox, frames)
@@ -134,9 +142,7 @@ class Mesh(MeshServicer):
                 outbox.close()
                 frames.cancel()
 
-    def Link(  # noqa: N802 - the name of the RPC
-        self, request_iterator: Iterator[MeshFrame], context: grpc.ServicerContext
-    ) -> Iterator[MeshFrame]:
+    def _link(self, request_iterator: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         """A peer dials: answer on the same stream until either side ends it.
 
         Its hello is read before anything is answered, so that a refusal is the RPC's own status.
@@ -165,7 +171,7 @@ class Mesh(MeshServicer):
         yield from outbox
 
     def _read_until_end(
-        self, peer: int, outbox: Outbox[MeshFrame], frames: Iterator[MeshFrame], context: grpc.ServicerContext
+        self, peer: int, outbox: Outbox[bytes], frames: Iterator[bytes], context: grpc.ServicerContext
     ) -> None:
         try:
             self._serve_link(peer, outbox, frames)
@@ -177,20 +183,25 @@ class Mesh(MeshServicer):
         finally:
             outbox.close()
 
-    def _outbox(self, name: str) -> Outbox[MeshFrame]:
-        outbox: Outbox[MeshFrame] = Outbox(name, self._timeout_s)
+    def _outbox(self, name: str) -> Outbox[bytes]:
+        outbox: Outbox[bytes] = Outbox(name, self._timeout_s)
         hello = MeshHello(major=version.MAJOR, minor=version.MINOR, name=self._identity.name)
-        outbox.put_control(MeshFrame(hello=hello))
+        outbox.put_control(MeshFrame(hello=hello).SerializeToString())
         return outbox
 
-    def _check_greeting(self, name: str, frames: Iterator[MeshFrame]) -> None:
+    def _check_greeting(self, name: str, frames: Iterator[bytes]) -> None:
         """Reads the first frame; ProtocolAbort or ConfigError unless it is a fitting hello."""
-        first = next(frames, None)
-        if first is None or first.WhichOneof("frame") != "hello" or first.hello.name != name:
+        greeting = next(frames, None)
+        first = None if greeting is None else parsed(greeting, name)
+        if (
+            not isinstance(first, MeshFrame)
+            or first.WhichOneof("frame") != "hello"
+            or first.hello.name != name
+        ):
             raise ProtocolAbort(f"{name} did not greet.", remedy="Check that it runs Triune.", culprit=name)
         version.check(first.hello.major, name)
 
-    def _serve_link(self, peer: int, outbox: Outbox[MeshFrame], frames: Iterator[MeshFrame]) -> None:
+    def _serve_link(self, peer: int, outbox: Outbox[bytes], frames: Iterator[bytes]) -> None:
         """Read a link to its end; it counts as up from now on."""
         with self._lock:
             previous, self._outboxes[peer] = self._outboxes.get(peer), outbox
@@ -205,7 +216,7 @@ class Mesh(MeshServicer):
         finally:
             self._down(peer, outbox)
 
-    def _down(self, peer: int, outbox: Outbox[MeshFrame]) -> None:
+    def _down(self, peer: int, outbox: Outbox[bytes]) -> None:
         with self._lock:
             current = self._outboxes.get(peer) is outbox
             if current:
@@ -214,14 +225,14 @@ class Mesh(MeshServicer):
             self._board.peer_lost(peer)
             self._events.link(self.names[peer], False)
 
-    def _read(self, peer: int, frames: Iterator[MeshFrame]) -> None:
-        assembler = Assembler(self.names[peer])
-        for frame in frames:
-            kind = frame.WhichOneof("frame")
-            if kind == "data":
+    def _read(self, peer: int, frames: Iterator[bytes]) -> None:
+        assembler, name = Assembler(self.names[peer]), self.names[peer]
+        for serialised in frames:
+            frame = parsed(serialised, name)
+            if isinstance(frame, Piece):
                 self._read_data(peer, assembler, frame)
             else:
-                self._read_control(self.names[peer], kind, frame)
+                self._read_control(name, frame.WhichOneof("frame"), frame)
 
     def _read_control(self, name: str, kind: str | None, frame: MeshFrame) -> None:
         handlers: dict[str, Callable[[str, Any], None]] = {
@@ -244,11 +255,11 @@ class Mesh(MeshServicer):
             # One frame that the node cannot digest must not end the sessions on this link.
             _log.exception("control frame failed", peer=name, kind=kind)
 
-    def _read_data(self, peer: int, assembler: Assembler, frame: MeshFrame) -> None:
+    def _read_data(self, peer: int, assembler: Assembler, piece: Piece) -> None:
         try:
-            message = assembler.add(frame.data)
+            message = assembler.add(piece)
         except ProtocolAbort as error:
-            self._board.fail(frame.data.session, error)
+            self._board.fail(piece.head.session, error)
             return
         if message is not None:
-            self._board.route(frame.data.session, peer, *message)
+            self._board.route(piece.head.session, peer, *message)

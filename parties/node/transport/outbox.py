@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from queue import SimpleQueue
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from mpc.errors import PeerSilent, PeerVanished
 
@@ -15,13 +15,7 @@ MAX_QUEUED_BYTES = 64 << 20
 MAX_QUEUED_CONTROL_FRAMES = 4096
 
 
-class Sized(Protocol):
-    """A protobuf message."""
-
-    def ByteSize(self) -> int: ...  # noqa: N802 - protobuf's name
-
-
-Frame = TypeVar("Frame", bound=Sized)
+Frame = TypeVar("Frame")
 
 
 class Outbox(Generic[Frame]):
@@ -38,14 +32,11 @@ class Outbox(Generic[Frame]):
         self._closed = False
         self._room = threading.Condition(threading.Lock())
 
-    def put(self, frame: Frame, size: int | None = None) -> None:
+    def put(self, frame: Frame, size: int) -> None:
         """Queue a frame of `size` bytes; blocks while the link is full.
 
-        Who knows the size gives it: `ByteSize` serialises the frame to find out. Raises `PeerSilent` at
-        the deadline, `PeerVanished` if the link is closed.
+        Raises `PeerSilent` at the deadline, `PeerVanished` if the link is closed.
         """
-        if size is None:
-            size = frame.ByteSize()
         with self._room:
             if not self._room.wait_for(lambda: self._closed or self._fits(size), self._timeout_s):
                 raise self._silent()
