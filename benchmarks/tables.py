@@ -29,6 +29,8 @@ BATCH = 50_000
 #: Results of more units than 2^this have a relative error, others one in units in the last place.
 RELATIVE_BITS = 22
 ELEMENTS = 64_000
+#: A machine that does other things, too, may keep a party of a simulation waiting.
+PATIENCE_S = 600.0
 Secret = Any
 
 
@@ -113,7 +115,7 @@ def error_line(row: Row, places: int) -> str:
             ]
             return row.secret(*shared)
 
-        runs = run_parties(program)
+        runs = run_parties(program, timeout_s=PATIENCE_S)
         want = row.oracle(*(x / 2.0**places for x in words))
         error = np.abs(runs[0].result - want)
         large = np.abs(want) > 2.0 ** (RELATIVE_BITS - places)

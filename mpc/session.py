@@ -6,7 +6,6 @@ runs in `mpc.simulate`, where all parties are threads of one process, and on nod
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -18,9 +17,10 @@ from mpc import checks
 from mpc.bits import SecretBits
 from mpc.channel import Channel, Traffic
 from mpc.encoding import MAX_MAGNITUDE, Scale, decode, encode, scale_of
-from mpc.errors import ProtocolAbort, RangeError, TriuneError
+from mpc.errors import RangeError
 from mpc.kernels import Kernels
 from mpc.protocols.base import Opening, Protocol, Runtime
+from mpc.protocols.branches import overlap
 from mpc.protocols.table import protocol_class
 from mpc.randomness import PairKeys
 from mpc.tensor import SecretTensor
@@ -136,42 +136,8 @@ class Session:
         """
         if not self.protocol.guarantees.concurrent:
             return [branch() for branch in branches]
-        path, depth = self.runtime.fork(), self.runtime.position.depth
-        runs = [_Branch(self.runtime, (*path, place), depth, branch) for place, branch in enumerate(branches)]
-        for run in runs:
-            run.start()
-        for run in runs:
-            run.join()
-        failed = [run.error for run in runs if run.error is not None]
-        if failed:
-            raise failed[0]
-        self.runtime.position.depth = max([depth, *(run.depth for run in runs)])
-        return [run.result for run in runs]
+        return overlap(self.runtime, list(branches))
 
 
 def _top(words: npt.NDArray[np.int64]) -> int:
     return max(abs(int(words.max())), abs(int(words.min()))) if words.size else 0
-
-
-class _Branch(threading.Thread):
-    def __init__(self, runtime: Runtime, path: tuple[int, ...], depth: int, body: Callable[[], Any]) -> None:
-        super().__init__(daemon=True)
-        self.runtime, self.path, self.depth, self.body = runtime, path, depth, body
-        self.result: Any = None
-        self.error: BaseException | None = None
-
-    def run(self) -> None:
-        self.runtime.enter(self.path, self.depth)
-        try:
-            self.result = self.body()
-        except BaseException as error:  # noqa: BLE001 - handed to the joining thread, which raises it
-            self.error = error
-            self.runtime.channel.fail(as_abort(error))
-        self.depth = self.runtime.position.depth
-
-
-def as_abort(error: BaseException) -> TriuneError:
-    """What the other parties of a simulation are told: never the text of a foreign exception."""
-    if isinstance(error, TriuneError):
-        return error
-    return ProtocolAbort(f"A party's program failed with {type(error).__name__}.")

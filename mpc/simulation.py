@@ -18,9 +18,10 @@ from mpc.channel import ROUND_TIMEOUT_S, Traffic, memory_network
 from mpc.encoding import decode
 from mpc.errors import ConfigError, RangeError, TriuneError
 from mpc.protocols.base import Guarantees, Opening
+from mpc.protocols.branches import as_abort
 from mpc.protocols.table import protocol_class
 from mpc.randomness import FreshKeys, KeySource, Ledger, PairKeys
-from mpc.session import Session, as_abort
+from mpc.session import Session
 from mpc.tensor import SecretTensor
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -90,6 +91,10 @@ class _Position:
     branch: tuple[int, ...] = ()
     index: int = 0
     depth: int = 0
+    #: how many places the parties' roles are turned on: party `turn` has role 0
+    turn: int = 0
+    #: whether this thread is the one of its party's pieces that computes
+    computes: bool = False
 
 
 class Runtime:
@@ -103,10 +108,13 @@ class Runtime:
         #: what `mpc.checks` keeps until the release, by place in the program
         self.checks: dict[tuple[int, ...], Any] = {}
         self._local = threading.local()
+        self._core = threading.Lock()
 
     @property
     def party(self) -> int:
-        return self.channel.party
+        """This party's role: its place, less the turn that this thread's piece has."""
+        turn = self.position.turn
+        return (self.channel.party - turn) % self.channel.parties if turn else self.channel.party
 
     @property
     def position(self) -> _Position:
@@ -118,7 +126,7 @@ class Runtime:
 
     def step(self, primitive: str) -> Step:
         place = self.position
-        step = Step(self, place.branch, place.index, primitive)
+        step = Step(self, place.branch, place.index, primitive, place.turn)
         place.index += 1
         return step
 
@@ -129,9 +137,33 @@ class Runtime:
         place.index += 1
         return path
 
-    def enter(self, branch: tuple[int, ...], depth: int) -> None:
+    def enter(self, branch: tuple[int, ...], depth: int, turn: int = 0) -> None:
         """Place this thread at the start of a branch."""
-        self._local.position = _Position(branch, 0, depth)
+        self._local.position = _Position(branch, 0, depth, turn)
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """One piece of a long vector computes at a time; it gives way while it waits for a message."""
+        place = self.position
+        self._core.acquire()
+        place.computes = True
+        try:
+            yield
+        finally:
+            place.computes = False
+            self._core.release()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        place = self.position
+        if not place.computes:
+            yield
+            return
+        self._core.release()
+        try:
+            yield
+        finally:
+            self._core.acquire()
 
 
 @dataclass(frozen=True)
@@ -142,16 +174,19 @@ class Step:
     branch: tuple[int, ...]
     index: int
     primitive: str
+    turn: int = 0
 
     def mask(self, peer: int, shape: torch.Size | tuple[int, ...], lane: int = 0) -> Tensor:
         """Uniform words that only this party and `peer` know (`peer` = this party: it alone)."""
         address = Address(self.primitive, self.branch, lane, self.index)
-        words = self.runtime.keys.words(peer, address, math.prod(shape))
+        words = self.runtime.keys.words(self._place(peer), address, math.prod(shape))
         return words if len(shape) == 1 else words.reshape(shape)
 
     def digest(self, peer: int, data: bytes | memoryview, lane: int) -> bytes:
         """Salted digest that only `peer` can compare."""
-        return self.runtime.keys.digest(peer, Address(self.primitive, self.branch, lane, self.index), data)
+        return self.runtime.keys.digest(
+            self._place(peer), Address(self.primitive, self.branch, lane, self.index), data
+        )
 
     def send(self, to: int, *parts: Tensor) -> None:
         """Send the words of `parts`, one after the other, as this step's message to `to`."""
@@ -173,12 +208,18 @@ class Step:
     def recv_bytes(self, frm: int, size: int) -> bytes:
         return bytes(self._recv(frm, size // 8))
 
+    def _place(self, role: int) -> int:
+        """The party that has a role."""
+        return (role + self.turn) % self.runtime.channel.parties if self.turn else role
+
     def _send(self, to: int, elements: int, payload: memoryview) -> None:
         tag = Tag(self.branch, self.index, self.primitive, elements, self.runtime.position.depth + 1)
-        self.runtime.channel.send(to, tag, payload)
+        self.runtime.channel.send(self._place(to), tag, payload)
 
     def _recv(self, frm: int, elements: int) -> Any:
-        tag, payload = self.runtime.channel.recv(frm, Tag(self.branch, self.index, self.primitive, elements))
+        frm, expected = self._place(frm), Tag(self.branch, self.index, self.primitive, elements)
+        with self.runtime.waiting():
+            tag, payload = self.runtime.channel.recv(frm, expected)
         if len(payload) != elements * 8:
             raise ProtocolAbort(
                 f"{self.runtime.channel.names[frm]} sent {len(payload)} bytes at {self.primitive}, expected "

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 
 from torch import Tensor
 
 from mpc.errors import ProtocolAbort
+from mpc.kernels import WORD_BITS, words_for
 from mpc.protocols.base import Cost, Guarantees, Protocol, Runtime
+from mpc.protocols.branches import cost_in_pieces, pieces
 from mpc.protocols.replicated import arithmetic, boolean, conversion, permutation, truncation
-from mpc.protocols.replicated.shares import PARTIES, ReplicatedShare
+from mpc.protocols.replicated.shares import PARTIES, ReplicatedShare, concatenated, flat, part
 
 #: Declared cost by primitive; arguments are element counts, and bits where planes depend on them.
 COSTS: Mapping[str, Callable[..., Cost]] = MappingProxyType(
@@ -20,16 +23,16 @@ COSTS: Mapping[str, Callable[..., Cost]] = MappingProxyType(
         "reveal_to": arithmetic.reveal_to_cost,
         "agree": arithmetic.agree_cost,
         "compare_copies": arithmetic.compare_copies_cost,
-        "mul": arithmetic.product_cost,
+        "mul": partial(cost_in_pieces, arithmetic.product_cost),
         "dot": arithmetic.product_cost,
         "matmul": arithmetic.product_cost,
-        "truncate": truncation.truncate_cost,
+        "truncate": partial(cost_in_pieces, truncation.truncate_cost),
         "and": boolean.and_cost,
-        "a2b": conversion.a2b_cost,
-        "b2a": conversion.b2a_cost,
-        "sign": conversion.sign_cost,
-        "sign_bits": conversion.sign_bits_cost,
-        "is_zero": conversion.is_zero_cost,
+        "a2b": partial(cost_in_pieces, conversion.a2b_cost),
+        "b2a": partial(cost_in_pieces, conversion.b2a_cost),
+        "sign": partial(cost_in_pieces, conversion.sign_cost),
+        "sign_bits": partial(cost_in_pieces, conversion.sign_bits_cost),
+        "is_zero": partial(cost_in_pieces, conversion.is_zero_cost),
         "shuffle": permutation.apply_cost,
         "unshuffle": permutation.undo_cost,
     }
@@ -80,10 +83,17 @@ class ReplicatedProtocol(Protocol[ReplicatedShare]):
     def shape(self, x: ReplicatedShare) -> tuple[int, ...]:
         return tuple(x.own.shape)
 
+    # Elementwise primitives take long vectors in pieces (`branches`).
+
     def mul(self, x: ReplicatedShare, y: ReplicatedShare, truncate: int = 0) -> ReplicatedShare:
-        if truncate:
-            return truncation.mul(self.runtime, x, y, truncate)
-        return arithmetic.mul(self.runtime, x, y)
+        def product(piece: slice) -> ReplicatedShare:
+            a, b = part(flat_x, piece), part(flat_y, piece)
+            if truncate:
+                return truncation.mul(self.runtime, a, b, truncate)
+            return arithmetic.mul(self.runtime, a, b)
+
+        flat_x, flat_y = flat(x), flat(y)
+        return self._in_pieces(product, flat_x).reshape(x.own.shape)
 
     def dot(self, x: ReplicatedShare, y: ReplicatedShare, truncate: int = 0) -> ReplicatedShare:
         if truncate:
@@ -96,7 +106,13 @@ class ReplicatedProtocol(Protocol[ReplicatedShare]):
         return arithmetic.matmul(self.runtime, x, y)
 
     def truncate(self, x: ReplicatedShare, bits: int | Tensor) -> ReplicatedShare:
-        return truncation.truncate(self.runtime, x, bits)
+        if not isinstance(bits, int):
+            return truncation.truncate(self.runtime, x, bits)
+        words = flat(x)
+        made = self._in_pieces(
+            lambda piece: truncation.truncate(self.runtime, part(words, piece), bits), words
+        )
+        return made.reshape(x.own.shape)
 
     def xor_public(self, x: ReplicatedShare, words: Tensor) -> ReplicatedShare:
         return boolean.xor_public(self.runtime.party, x, words)
@@ -105,19 +121,27 @@ class ReplicatedProtocol(Protocol[ReplicatedShare]):
         return boolean.and_(self.runtime, x, y)
 
     def a2b(self, x: ReplicatedShare, bits: int) -> ReplicatedShare:
-        return conversion.a2b(self.runtime, x, bits)
+        return self._in_pieces(lambda piece: conversion.a2b(self.runtime, part(x, piece), bits), x)
 
     def b2a(self, x: ReplicatedShare, elements: int) -> ReplicatedShare:
-        return conversion.b2a(self.runtime, x, elements)
+        def words(piece: slice) -> ReplicatedShare:
+            packed = part(x, slice(piece.start // WORD_BITS, words_for(piece.stop)))
+            return conversion.b2a(self.runtime, packed, piece.stop - piece.start)
+
+        return concatenated(pieces(self.runtime, elements, words))
 
     def sign(self, x: ReplicatedShare, bits: int) -> ReplicatedShare:
-        return conversion.sign(self.runtime, x, bits)
+        return self._in_pieces(lambda piece: conversion.sign(self.runtime, part(x, piece), bits), x)
 
     def sign_bits(self, x: ReplicatedShare, bits: int) -> ReplicatedShare:
-        return conversion.sign_bits(self.runtime, x, bits)
+        return self._in_pieces(lambda piece: conversion.sign_bits(self.runtime, part(x, piece), bits), x)
 
     def is_zero(self, x: ReplicatedShare, bits: int) -> ReplicatedShare:
-        return conversion.is_zero(self.runtime, x, bits)
+        return self._in_pieces(lambda piece: conversion.is_zero(self.runtime, part(x, piece), bits), x)
+
+    def _in_pieces(self, work: Callable[[slice], ReplicatedShare], x: ReplicatedShare) -> ReplicatedShare:
+        """`work` on each piece of `[n]` words; its results side by side."""
+        return concatenated(pieces(self.runtime, x.own.numel(), work))
 
     def draw_shuffle(self, rows: int) -> permutation.Shuffle:
         return permutation.draw(self.runtime, rows)

@@ -30,6 +30,25 @@ class ReplicatedShare:
     def __repr__(self) -> str:
         return f"ReplicatedShare(shape={tuple(self.own.shape)}, redacted)"
 
+    def reshape(self, shape: tuple[int, ...]) -> ReplicatedShare:
+        return ReplicatedShare(self.own.reshape(shape), self.next.reshape(shape))
+
+
+def flat(x: ReplicatedShare) -> ReplicatedShare:
+    return x.reshape((-1,))
+
+
+def part(x: ReplicatedShare, piece: slice) -> ReplicatedShare:
+    """A piece of the last axis."""
+    return ReplicatedShare(x.own[..., piece], x.next[..., piece])
+
+
+def concatenated(parts: Sequence[ReplicatedShare]) -> ReplicatedShare:
+    """Pieces side by side along the last axis."""
+    if len(parts) == 1:
+        return parts[0]
+    return ReplicatedShare(torch.cat([x.own for x in parts], -1), torch.cat([x.next for x in parts], -1))
+
 
 @dataclass(frozen=True, repr=False)
 class InputPackage:
