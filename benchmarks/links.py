@@ -17,14 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import torch
 
+from mpc.kernels import Kernels
 from mpc.randomness import FreshKeys, PairKeys
 from mpc.session import Session
 from parties.demo.processes import free_ports
 from parties.identity import consortium as consortia
 from parties.identity import sandbox, tls
 from parties.identity.keys import Identity
+from parties.node import machine
+from parties.node.config import ComputeConfig
 from parties.node.transport.mesh import Mesh, MeshEvents
 
 NAMES = ("ada", "bert", "cleo")
@@ -107,20 +109,20 @@ def linked_parties(folder: Path) -> Iterator[Parties]:
 
 
 def _serve(folder: Path, name: str, pipe: Connection) -> None:
-    torch.set_num_threads(1)
+    kernels = machine.prepare(ComputeConfig())
     mesh = _mesh(folder, name)
     while True:
         task = pipe.recv()
         try:
-            pipe.send(_run(mesh, task, pipe))
+            pipe.send(_run(mesh, kernels, task, pipe))
         except Exception as error:  # noqa: BLE001 - the benchmark raises it
             pipe.send(error)
 
 
-def _run(mesh: Mesh, task: Task, pipe: Connection) -> Lap:
+def _run(mesh: Mesh, kernels: Kernels, task: Task, pipe: Connection) -> Lap:
     name = task.number.to_bytes(SESSION_BYTES, "big")
     channel = mesh.open(name)
-    session = Session(channel, PairKeys(task.keys))
+    session = Session(channel, PairKeys(task.keys), kernels=kernels)
     inputs = task.prepare(session)
     rounds, sent = channel.traffic.rounds, channel.traffic.bytes_sent
     pipe.send(None)

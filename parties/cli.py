@@ -10,6 +10,7 @@ import typer
 from parties.commands import asking, setup
 from parties.commands.data import data
 from parties.commands.demo import demo
+from parties.commands.doctor import doctor
 from parties.commands.node import node
 from parties.commands.output import ReportingGroup
 
@@ -39,6 +40,7 @@ def options(
 
 app.command()(demo)
 app.command()(setup.init)
+app.command()(doctor)
 app.add_typer(setup.party, name="party")
 app.add_typer(node, name="node")
 app.add_typer(data, name="data")

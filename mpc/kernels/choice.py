@@ -12,6 +12,11 @@ from mpc.kernels.reference import Kernels
 NAMES: Final = ("auto", "reference", "native")
 
 
+def available() -> tuple[str, ...]:
+    """What this installation has, `auto` aside."""
+    return NAMES[1:] if native.library() is not None else NAMES[1:2]
+
+
 def choose(name: str = "auto", threads: int = 1) -> Kernels:
     """The kernels of that name with `threads` threads. `ConfigError` if this machine has none such."""
     if name not in NAMES:

@@ -51,6 +51,8 @@ _COMPUTE: Final = """
 [compute]
 # Threads that one computation may use.
 threads = 1
+# What computes: auto, native (C, where it was built) or reference (torch). `triune doctor` compares them.
+kernels = "auto"
 # Seconds after which a silent peer ends the computation.
 round_timeout_s = 30
 """

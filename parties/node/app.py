@@ -9,7 +9,6 @@ from concurrent import futures
 from pathlib import Path
 
 import grpc
-import torch
 
 from mpc.errors import ConfigError
 from parties.identity import tls
@@ -17,7 +16,7 @@ from parties.identity.consortium import load as load_consortium
 from parties.identity.consortium import require_loopback_if_sandbox
 from parties.identity.keys import Identity
 from parties.management.datasets import DataSets
-from parties.node import config, telemetry
+from parties.node import config, machine, telemetry
 from parties.node.compute import ComputeParty
 from parties.node.config import NodeConfig
 from parties.node.database import sqlite_url
@@ -76,10 +75,10 @@ class Node:
             raise ConfigError(
                 "A compute party needs the key 'listen'.", remedy='Add listen = "host:port" to node.toml.'
             )
-        torch.set_num_threads(self.settings.compute.threads)
+        kernels = machine.prepare(self.settings.compute)
         self.storage = open_storage(self.settings)
         policy = self.settings.policy.policy()
-        party = ComputeParty(self.identity, self.consortium, policy, self.storage, self.desk)
+        party = ComputeParty(self.identity, self.consortium, policy, self.storage, self.desk, kernels)
         party.recover()
         events = MeshEvents(party.on_offer, party.on_plan, party.on_verdict, party.on_abort, party.on_link)
         self.mesh = Mesh(self.identity, self.consortium, events, self.settings.compute.round_timeout_s)

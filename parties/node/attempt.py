@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from mpc.channel import Channel
 from mpc.checks import require_settled
 from mpc.errors import PeerVanished, PlanMismatch
+from mpc.kernels import Kernels
 from mpc.protocols.replicated.shares import InputPackage, ReplicatedShare, result_to_bytes
 from mpc.randomness import PairKeys
 from mpc.session import Session
@@ -45,6 +46,7 @@ class Seat:
     policy: Policy
     desk: HolderDesk
     mesh: Mesh
+    kernels: Kernels
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -112,7 +114,7 @@ class Attempt:
         minimum, extremes = self._collect_inputs()
         channel = self._seat.mesh.open(work.session)
         work.room.check()
-        session = Session(channel, self._keys)
+        session = Session(channel, self._keys, kernels=self._seat.kernels)
         digest = handshake.parameters_digest(work.signed.hash, minimum, extremes, work.holders)
         session.agree(digest, "the plan's parameters")
         session.protocol.compare_copies({h: list(work.shares[h].values()) for h in work.holders})

@@ -24,6 +24,7 @@ from mpc.errors import (
     StorageError,
     TriuneError,
 )
+from mpc.kernels import Kernels
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
 from parties.law.policy import Policy
@@ -31,6 +32,7 @@ from parties.node import handshake
 from parties.node.attempt import Attempt, Seat, Work
 from parties.node.desk import HolderDesk
 from parties.node.jobs import Fault, Job, JobCost, State
+from parties.node.machine import give_back_memory
 from parties.node.room import Room
 from parties.node.storage import Storage
 from parties.node.transport.mesh import Mesh
@@ -58,10 +60,12 @@ class ComputeParty:
         policy: Policy,
         storage: Storage,
         desk: HolderDesk,
+        kernels: Kernels,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.identity, self.consortium, self._policy = identity, consortium, policy
         self.storage, self.desk, self.clock = storage, desk, clock
+        self._kernels = kernels
         self._seat: Seat
         self._lock = threading.RLock()
         self._work: dict[bytes, Work] = {}
@@ -69,7 +73,7 @@ class ComputeParty:
 
     def connect(self, mesh: Mesh) -> None:
         """Before the first link comes up."""
-        self._seat = Seat(self.identity, self.consortium, self._policy, self.desk, mesh)
+        self._seat = Seat(self.identity, self.consortium, self._policy, self.desk, mesh, self._kernels)
 
     @property
     def mesh(self) -> Mesh:
@@ -252,6 +256,8 @@ class ComputeParty:
             with self._lock:
                 self._work.pop(work.signed.hash, None)
                 self._rooms.pop(work.signed.hash, None)
+            work.shares.clear()
+            give_back_memory()
 
     def _fail(self, work: Work, error: TriuneError) -> None:
         if not work.ended:

@@ -70,7 +70,7 @@ def test_a_nodes_keys_come_from_its_handshake_alone() -> None:
     assert made == ["handshake.py"]
     sessions = [(path.name, call) for path, tree in trees(PARTIES) for call in calls(tree, "Session")]
     assert [name for name, _ in sessions] == ["attempt.py"]
-    assert ast.unparse(sessions[0][1]) == "Session(channel, self._keys)"
+    assert ast.unparse(sessions[0][1]) == "Session(channel, self._keys, kernels=self._seat.kernels)"
     assert "X25519" in inspect.getsource(handshake)
 
 
