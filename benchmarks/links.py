@@ -147,6 +147,7 @@ def _mesh(folder: Path, name: str) -> Mesh:
     mesh = Mesh(identity, consortium, MeshEvents(ignore, ignore, ignore, ignore, linked), PATIENCE_S)
     server = grpc.server(futures.ThreadPoolExecutor(8), options=tls.SERVER_OPTIONS)
     mesh.register(server)
+    mesh.lanes.open("127.0.0.1", 0)
     tls.bind(server, consortium.member(name).address, tls.server_credentials(identity, consortium))
     server.start()
     mesh.start()

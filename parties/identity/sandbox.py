@@ -91,5 +91,10 @@ def _write_party(folder: Path, identity: Identity, consortium: Consortium) -> No
     identity.save(folder / KEYS_FOLDER)
     member = consortium.member(identity.name)
     write_settings(
-        folder, member.name, member.roles, consortium=f"../{CONSORTIUM_FILE}", address=member.address
+        folder,
+        member.name,
+        member.roles,
+        consortium=f"../{CONSORTIUM_FILE}",
+        address=member.address,
+        sandbox=True,
     )

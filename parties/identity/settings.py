@@ -53,12 +53,17 @@ _COMPUTE: Final = """
 threads = 1
 # What computes: auto, native (C, where it was built) or reference (torch). `triune doctor` compares them.
 kernels = "auto"
+# A second port, for lanes: TLS sockets that carry the data of computations faster than gRPC does. 0 lets the
+# system choose. Without the key data goes over the links; a peer that cannot reach the port does the same.
+{lane_port}
 # Seconds after which a silent peer ends the computation.
 round_timeout_s = 30
 """
 
 
-def write_settings(folder: Path, name: str, roles: frozenset[str], *, consortium: str, address: str) -> Path:
+def write_settings(
+    folder: Path, name: str, roles: frozenset[str], *, consortium: str, address: str, sandbox: bool = False
+) -> Path:
     """Writes node.toml, or analyst.toml for a party that only asks, into `folder`, and returns its path."""
     if not roles & _NODE_ROLES:
         return _write(folder / ANALYST_FILE, _heading(name, "analyst", consortium))
@@ -66,7 +71,11 @@ def write_settings(folder: Path, name: str, roles: frozenset[str], *, consortium
     text = _heading(name, "party node", consortium) + _STATE
     text += _LISTEN.format(listen=quoted(address)) if "compute" in roles else ""
     text += _POLICY
-    text += _COMPUTE if "compute" in roles else ""
+    text += (
+        _COMPUTE.format(lane_port="lane_port = 0" if sandbox else "# lane_port = 7101")
+        if "compute" in roles
+        else ""
+    )
     return _write(folder / NODE_FILE, text)
 
 

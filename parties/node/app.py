@@ -15,6 +15,7 @@ from parties.identity import tls
 from parties.identity.consortium import load as load_consortium
 from parties.identity.consortium import require_loopback_if_sandbox
 from parties.identity.keys import Identity
+from parties.identity.members import split_address
 from parties.management.datasets import DataSets
 from parties.node import config, machine, telemetry
 from parties.node.compute import ComputeParty
@@ -83,6 +84,9 @@ class Node:
         events = MeshEvents(party.on_offer, party.on_plan, party.on_verdict, party.on_abort, party.on_link)
         self.mesh = Mesh(self.identity, self.consortium, events, self.settings.compute.round_timeout_s)
         party.connect(self.mesh)
+        if self.settings.compute.lane_port is not None:
+            host = split_address(self.settings.listen)[0]
+            self.mesh.lanes.open(host, self.settings.compute.lane_port)
         threads = len(self.consortium.members) + SPARE_THREADS
         self._server = grpc.server(futures.ThreadPoolExecutor(threads), options=tls.SERVER_OPTIONS)
         self.mesh.register(self._server)

@@ -24,14 +24,16 @@ class MeshFrame(_message.Message):
     def __init__(self, hello: _Optional[_Union[MeshHello, _Mapping]] = ..., data: _Optional[_Union[Data, _Mapping]] = ..., offer: _Optional[_Union[_common_pb2.Offer, _Mapping]] = ..., plan: _Optional[_Union[_common_pb2.SignedPlan, _Mapping]] = ..., verdict: _Optional[_Union[_common_pb2.Verdict, _Mapping]] = ..., abort: _Optional[_Union[_common_pb2.Abort, _Mapping]] = ...) -> None: ...
 
 class MeshHello(_message.Message):
-    __slots__ = ("major", "minor", "name")
+    __slots__ = ("major", "minor", "name", "lane_port")
     MAJOR_FIELD_NUMBER: _ClassVar[int]
     MINOR_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    LANE_PORT_FIELD_NUMBER: _ClassVar[int]
     major: int
     minor: int
     name: str
-    def __init__(self, major: _Optional[int] = ..., minor: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
+    lane_port: int
+    def __init__(self, major: _Optional[int] = ..., minor: _Optional[int] = ..., name: _Optional[str] = ..., lane_port: _Optional[int] = ...) -> None: ...
 
 class Data(_message.Message):
     __slots__ = ("session", "branch", "index", "primitive", "elements", "depth", "offset", "total", "payload")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mpc.errors import ConfigError
 
-MAJOR, MINOR = 1, 0
+MAJOR, MINOR = 1, 1
 METADATA_KEY = "triune-protocol"
 METADATA = ((METADATA_KEY, f"{MAJOR}.{MINOR}"),)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import socket
 import threading
@@ -17,8 +16,6 @@ import grpc
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 import mpc
 from mpc.channel import Tag
@@ -38,9 +35,8 @@ from parties.identity import tls
 from parties.identity.consortium import Consortium, Member
 from parties.identity.keys import Identity
 from parties.node.transport.channel import GrpcChannel
-from parties.node.transport.framing import CHUNK_BYTES, Assembler, Piece, parsed, piece_of, split
+from parties.node.transport.framing import CHUNK_BYTES
 from parties.node.transport.mesh import Mesh, MeshEvents
-from parties.node.transport.outbox import Outbox
 from parties.wire import status, version
 from parties.wire.common_pb2 import Offer
 from parties.wire.mesh_pb2 import Data, MeshFrame, MeshHello
@@ -68,6 +64,7 @@ class Peer:
     identity: Identity
     consortium: Consortium
     timeout_s: float = 20.0
+    lanes: bool = False
     offers: list[tuple[str, Offer]] = field(default_factory=list)
     fault: Exception | None = None  # what the node does with the next offer
     mesh: Mesh = field(init=False)
@@ -81,6 +78,8 @@ class Peer:
         self.mesh.register(self.server)
         address = self.consortium.member(self.identity.name).address
         tls.bind(self.server, address, tls.server_credentials(self.identity, self.consortium))
+        if self.lanes:
+            self.mesh.lanes.open("127.0.0.1", 0)
         self.server.start()
         self.mesh.start()
 
@@ -95,8 +94,8 @@ class Peer:
         self.server.stop(0).wait(5)
 
 
-@pytest.fixture
-def peers() -> Iterator[list[Peer]]:
+@pytest.fixture(params=[False, True], ids=["links", "lanes"])
+def peers(request: pytest.FixtureRequest) -> Iterator[list[Peer]]:
     identities = [Identity.generate(name) for name in NAMES]
     members = []
     for identity in identities:
@@ -104,7 +103,10 @@ def peers() -> Iterator[list[Peer]]:
         members.append(
             Member(identity.name, frozenset({"compute"}), address, public.tls_key, public.signing_key)
         )
-    made = [Peer(identity, Consortium("test", True, tuple(members))) for identity in identities]
+    made = [
+        Peer(identity, Consortium("test", True, tuple(members)), lanes=request.param)
+        for identity in identities
+    ]
     for peer in made:
         peer.start()
     until(lambda: all(len(peer.mesh.linked()) == 2 for peer in made))
@@ -314,114 +316,38 @@ def test_sessions_share_the_links_and_end_alone(peers: list[Peer]) -> None:
         opened[0][1].recv(0, Tag((), 1, "mul", 1))
 
 
-def test_an_outbox_lets_control_frames_pass() -> None:
-    outbox: Outbox[MeshFrame] = Outbox("bert", timeout_s=0.05, limit=100)
-    outbox.put(MeshFrame(data=Data(payload=bytes(200))), 200)
-    outbox.put_control(MeshFrame(offer=Offer(attempt=7)))
-    frames = iter(outbox)
-    assert [next(frames).WhichOneof("frame"), next(frames).WhichOneof("frame")] == ["data", "offer"]
+def sent(channel: GrpcChannel, to: int, index: int) -> None:
+    channel.send(to, Tag((), index, "mul", 1, 1), b"12345678")
 
 
-def test_who_waits_for_room_gets_it_or_hears_that_the_link_is_down() -> None:
-    outbox: Outbox[MeshFrame] = Outbox("bert", timeout_s=20, limit=100)
-    outbox.put(MeshFrame(data=Data(payload=bytes(90))), 90)
-    with futures.ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(outbox.put, MeshFrame(data=Data(payload=bytes(80))), 80)
-        frames = iter(outbox)
-        assert len(next(frames).data.payload) == 90
-        assert len(next(frames).data.payload) == 80
-        assert waiting.result(20) is None
-        blocked = pool.submit(outbox.put, MeshFrame(data=Data(payload=bytes(90))), 90)
-        outbox.close()
-        with pytest.raises(PeerVanished):
-            blocked.result(20)
+def send_until_it_fails(mesh: Mesh, to: int) -> None:
+    for index in range(1000):
+        sent(mesh.open(index.to_bytes(32, "big")), to, index)
+        time.sleep(0.01)
 
 
-def test_an_outbox_is_bounded() -> None:
-    outbox = Outbox("bert", timeout_s=0.05, limit=100)
-    outbox.put(MeshFrame(data=Data(payload=bytes(200))), 200)
-    with pytest.raises(PeerSilent):
-        outbox.put(MeshFrame(data=Data(payload=bytes(10))), 10)
-    outbox.close()
+@pytest.mark.parametrize("peers", [True], indirect=True, ids=["lanes"])
+def test_a_control_frame_on_a_lane_ends_it_and_the_link_comes_back(peers: list[Peer]) -> None:
+    link = peers[0].mesh._links[1]
+    assert link.lane is not None
+    link.lane.put(MeshFrame(offer=Offer(party="ada")).SerializeToString())
     with pytest.raises(PeerVanished):
-        outbox.put(MeshFrame(), 0)
+        send_until_it_fails(peers[0].mesh, 1)
+    until(lambda: peers[0].mesh._links.get(1) not in (None, link))
+    assert not peers[1].offers
+    channel = peers[0].mesh.open(SESSION)
+    sent(channel, 1, 0)
+    assert bytes(peers[1].mesh.open(SESSION).recv(0, Tag((), 0, "mul", 1))[1]) == b"12345678"
 
 
-@given(
-    st.builds(
-        Data,
-        session=st.binary(max_size=40), branch=st.lists(st.integers(0, 9), max_size=3),
-        index=st.integers(0, 2**32 - 1),
-        primitive=st.text(max_size=80), elements=st.integers(0, 2**40), offset=st.integers(0, 40),
-        total=st.integers(0, 40), payload=st.binary(max_size=48),
-    )
-)  # fmt: skip
-def test_forged_pieces_are_refused_or_are_whole_messages(data: Data) -> None:
-    with contextlib.suppress(ProtocolAbort):
-        message = Assembler("mallory").add(piece_of(data))
-        assert message is None or len(message[1]) == 8 * message[0].elements
-
-
-messages = st.builds(
-    Data,
-    session=st.binary(min_size=32, max_size=32), branch=st.lists(st.integers(0, 2**32 - 1), max_size=4),
-    index=st.integers(0, 2**32 - 1), primitive=st.text(max_size=70), elements=st.integers(0, 2**64 - 1),
-    depth=st.integers(0, 2**32 - 1), offset=st.integers(0, 2**64 - 1), total=st.integers(0, 2**64 - 1),
-    payload=st.binary(max_size=300),
-)  # fmt: skip
-
-
-@given(messages, st.booleans())
-def test_a_piece_is_what_protobuf_reads(data: Data, payload_first: bool) -> None:
-    """Whatever the order of the fields: protobuf allows every one."""
-    head = Data.FromString(data.SerializeToString())
-    head.ClearField("payload")
-    body = data.SerializeToString()
-    if payload_first:
-        body = Data(payload=data.payload).SerializeToString() + head.SerializeToString()
-    frame = MeshFrame.FromString(MeshFrame(data=Data.FromString(body)).SerializeToString())
-    for raw in (frame.SerializeToString(), _framed(body)):
-        piece = parsed(raw, "ada")
-        assert isinstance(piece, Piece)
-        assert piece.head == head
-        assert bytes(piece.payload) == data.payload
-
-
-def _framed(body: bytes) -> bytes:
-    """`MeshFrame(data=...)` around a serialised body, whatever its order."""
-    size, length = len(body), b""
-    while size > 0x7F:
-        length, size = length + bytes([size & 0x7F | 0x80]), size >> 7
-    return b"\x12" + length + bytes([size]) + body
-
-
-@given(st.binary(max_size=20_000), st.lists(st.integers(0, 9), max_size=3))
-def test_what_is_sent_is_protobuf(payload: bytes, branch: list[int]) -> None:
-    words = payload[: len(payload) // 8 * 8]
-    tag = Tag(tuple(branch), 70_000, "mul", len(words) // 8, 3)
-    (raw,) = split(SESSION, tag, words)
-    data = MeshFrame.FromString(raw).data
-    assert (data.session, tuple(data.branch), data.index) == (SESSION, tag.branch, tag.index)
-    assert (data.primitive, data.elements, data.depth, data.offset) == ("mul", tag.elements, 3, 0)
-    assert (data.payload, data.total) == (words, len(words))
-    assert Assembler("ada").add(parsed(raw, "ada")) == (tag, words)  # type: ignore[arg-type]
-
-
-@given(st.binary(max_size=60))
-def test_what_is_no_frame_names_the_peer(raw: bytes) -> None:
-    for forged in (raw, b"\x12" + raw, b"\x12" + bytes([len(raw)]) + raw):
-        with contextlib.suppress(ProtocolAbort):
-            assert isinstance(parsed(forged, "mallory"), Piece | MeshFrame)
-    with pytest.raises(ProtocolAbort, match="mallory"):
-        parsed(b"\x12\xff" + raw, "mallory")
-
-
-def test_pieces_out_of_order_are_refused() -> None:
-    size = 2 * CHUNK_BYTES
-    first, second = (
-        parsed(raw, "ada") for raw in split(SESSION, Tag((), 0, "mul", size // 8, 1), bytes(size))
-    )
-    for pieces in ([second], [first, first]):
-        assembler = Assembler("mallory")
-        with pytest.raises(ProtocolAbort):
-            [assembler.add(piece) for piece in pieces]
+def test_a_party_without_lanes_computes_with_parties_that_have_them(peers: list[Peer]) -> None:
+    peers[2].stop()
+    peers[2].lanes = not peers[2].lanes
+    until(lambda: peers[0].mesh.linked() == ("bert",) and peers[1].mesh.linked() == ("ada",))
+    peers[2].start()
+    until(lambda: all(len(peer.mesh.linked()) == 2 for peer in peers))
+    first, second, third = channels(peers)
+    for sender, to in ((first, 1), (second, 2), (third, 0)):
+        sent(sender, to, 0)
+    for receiver, frm in ((second, 0), (third, 1), (first, 2)):
+        assert bytes(receiver.recv(frm, Tag((), 0, "mul", 1))[1]) == b"12345678"

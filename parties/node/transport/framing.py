@@ -59,13 +59,13 @@ def split(session: bytes, tag: Tag, payload: Payload) -> Iterator[bytes]:
         yield b"".join((_DATA, _varint(len(head) + len(tail) + len(piece)), head, tail, piece))
 
 
-def parsed(frame: bytes, peer: str) -> MeshFrame | Piece:
+def parsed(frame: bytes | bytearray, peer: str) -> MeshFrame | Piece:
     """A frame that came in; `ProtocolAbort` names the peer if it is none."""
     try:
         piece = _split_off(frame) if frame[:1] == _DATA else None
         if piece is not None:
             return piece
-        message = MeshFrame.FromString(frame)
+        message = MeshFrame.FromString(bytes(frame))
     except (DecodeError, IndexError):
         raise ProtocolAbort(
             f"{peer} sent what is no frame.", remedy="Make sure that both run the same version.", culprit=peer
@@ -79,7 +79,7 @@ def piece_of(data: Data) -> Piece:
     return Piece(data, payload)
 
 
-def _split_off(frame: bytes) -> Piece | None:
+def _split_off(frame: bytes | bytearray) -> Piece | None:
     """A data frame whose payload is its last field, as `split` makes them; None if it is built otherwise."""
     size, start = _read_varint(frame, 1)
     if start + size != len(frame):
@@ -91,7 +91,7 @@ def _split_off(frame: bytes) -> Piece | None:
         if field == _PAYLOAD_FIELD:
             if wire != _LENGTH_DELIMITED or after + value != len(frame):
                 return None
-            return Piece(Data.FromString(frame[start:at]), memoryview(frame)[after:])
+            return Piece(Data.FromString(bytes(frame[start:at])), memoryview(frame)[after:])
         if wire not in (_VARINT, _LENGTH_DELIMITED):
             return None
         at = after + value if wire == _LENGTH_DELIMITED else after
@@ -107,7 +107,7 @@ def _varint(value: int) -> bytes:
     return bytes(made)
 
 
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+def _read_varint(data: bytes | bytearray, at: int) -> tuple[int, int]:
     """A number of protobuf's wire format, and where it ends."""
     value = shift = 0
     while True:

@@ -1,7 +1,8 @@
 """The links of one compute party to its peers: dialled, kept, redialled; frames in, frames out.
 
 The party that stands earlier in the consortium file dials. A link that breaks ends every session at
-once; it is dialled again with a growing pause, and nothing has to be restarted.
+once; it is dialled again with a growing pause, and nothing has to be restarted. Data goes over a lane
+(`lanes`) where a peer takes them.
 """
 
 from __future__ import annotations
@@ -19,15 +20,40 @@ from mpc.errors import ChannelError, IdentityError, PeerVanished, ProtocolAbort,
 from parties.identity import tls
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
+from parties.node.transport import lanes
 from parties.node.transport.channel import GrpcChannel, Switchboard
 from parties.node.transport.dialling import keep_dialling
 from parties.node.transport.framing import Assembler, Piece, parsed
+from parties.node.transport.lanes import Lane, LaneDoor
 from parties.node.transport.outbox import Outbox
 from parties.wire import status, version
 from parties.wire.common_pb2 import Abort, Offer, SignedPlan, Verdict
 from parties.wire.mesh_pb2 import DESCRIPTOR, MeshFrame, MeshHello
 
 _log = structlog.get_logger("triune.mesh")
+
+
+@dataclass(frozen=True)
+class _Link:
+    """What goes out to a peer: control frames, and data where there is no lane."""
+
+    outbox: Outbox[bytes]
+    lane: Lane | None
+
+    def put(self, frame: bytes) -> None:
+        if self.lane is None:
+            self.outbox.put(frame, len(frame))
+            return
+        try:
+            self.lane.put(frame)
+        except ChannelError:
+            self.close()  # the link ends with its lane, and is dialled again
+            raise
+
+    def close(self) -> None:
+        self.outbox.close()
+        if self.lane is not None:
+            self.lane.close()
 
 
 @dataclass(frozen=True)
@@ -44,6 +70,7 @@ class MeshEvents:
 #: The RPC as the .proto file names it. Frames travel serialised: the framing knows how not to copy payloads.
 _SERVICE = DESCRIPTOR.services_by_name["Mesh"].full_name
 _METHOD = "Link"
+MAX_PORT = 65535
 
 
 class Mesh:
@@ -60,7 +87,8 @@ class Mesh:
         self.names = tuple(member.name for member in consortium.compute)
         self.party = self.names.index(identity.name)
         self._timeout_s = timeout_s
-        self._outboxes: dict[int, Outbox[bytes]] = {}
+        self._links: dict[int, _Link] = {}
+        self.lanes = LaneDoor(identity, consortium, frozenset(self.names) - {identity.name}, self._read_lane)
         self._board = Switchboard(self.party, self.names, self._post, timeout_s, self._is_linked)
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -80,10 +108,11 @@ class Mesh:
 
     def stop(self) -> None:
         self._stopping.set()
+        self.lanes.close()
         with self._lock:
-            outboxes = list(self._outboxes.values())
-        for outbox in outboxes:
-            outbox.close()
+            links = list(self._links.values())
+        for link in links:
+            link.close()
 
     def open(self, session: bytes) -> GrpcChannel:
         return self._board.open(session)
@@ -97,31 +126,29 @@ class Mesh:
     def linked(self) -> tuple[str, ...]:
         """Names of the peers whose link is up."""
         with self._lock:
-            return tuple(self.names[peer] for peer in sorted(self._outboxes))
+            return tuple(self.names[peer] for peer in sorted(self._links))
 
     def tell(self, frame: MeshFrame) -> None:
         """Send a control frame to every peer; a peer whose link is down is skipped."""
         with self._lock:
-            outboxes = list(self._outboxes.values())
-        for outbox in outboxes:
-            try:
-                outbox.put_control(
-                    frame.SerializeToString()
-                )  # a full link to one peer must not keep an abort from the other
+            links = list(self._links.values())
+        for link in links:
+            try:  # a full link to one peer must not keep an abort from the other
+                link.outbox.put_control(frame.SerializeToString())
             except ChannelError as error:
                 _log.info("control frame not sent", peer=error.culprit)
 
     def _is_linked(self, peer: int) -> bool:
         with self._lock:
-            return peer in self._outboxes
+            return peer in self._links
 
     def _post(self, peer: int, frame: bytes) -> None:
         with self._lock:
-            outbox = self._outboxes.get(peer)
-        if outbox is None:
+            link = self._links.get(peer)
+        if link is None:
             name = self.names[peer]
             raise PeerVanished(f"There is no link to {name}.", remedy="Start that node.", culprit=name)
-        outbox.put(frame, len(frame))
+        link.put(frame)
 
     # --- dialling and serving -------------------------------------------------------------------
 
@@ -136,8 +163,8 @@ class Mesh:
             link = channel.stream_stream(f"/{_SERVICE}/{_METHOD}", None, None)
             frames: Any = link(iter(outbox), metadata=version.METADATA)
             try:
-                self._check_greeting(name, frames)
-                self._serve_link(peer, outbox, frames)
+                port = self._check_greeting(name, frames)
+                self._serve_link(peer, port, outbox, frames)
             finally:
                 outbox.close()
                 frames.cancel()
@@ -155,7 +182,7 @@ class Mesh:
                     remedy="Only compute parties that stand earlier in the consortium file dial.",
                     culprit=peer.name,
                 )
-            self._check_greeting(peer.name, request_iterator)
+            port = self._check_greeting(peer.name, request_iterator)
         except TriuneError as error:
             _log.warning("link refused", peer=error.culprit, reason=error.message)
             status.abort(context, error)
@@ -164,17 +191,22 @@ class Mesh:
         place = self.names.index(peer.name)
         threading.Thread(
             target=self._read_until_end,
-            args=(place, outbox, request_iterator, context),
+            args=(place, port, outbox, request_iterator, context),
             daemon=True,
             name=f"link {peer.name}",
         ).start()
         yield from outbox
 
     def _read_until_end(
-        self, peer: int, outbox: Outbox[bytes], frames: Iterator[bytes], context: grpc.ServicerContext
+        self,
+        peer: int,
+        port: int,
+        outbox: Outbox[bytes],
+        frames: Iterator[bytes],
+        context: grpc.ServicerContext,
     ) -> None:
         try:
-            self._serve_link(peer, outbox, frames)
+            self._serve_link(peer, port, outbox, frames)
         except grpc.RpcError:
             _log.info("link down", peer=self.names[peer])
         except TriuneError as error:
@@ -185,26 +217,35 @@ class Mesh:
 
     def _outbox(self, name: str) -> Outbox[bytes]:
         outbox: Outbox[bytes] = Outbox(name, self._timeout_s)
-        hello = MeshHello(major=version.MAJOR, minor=version.MINOR, name=self._identity.name)
+        hello = MeshHello(
+            major=version.MAJOR,
+            minor=version.MINOR,
+            name=self._identity.name,
+            lane_port=self.lanes.port,
+        )
         outbox.put_control(MeshFrame(hello=hello).SerializeToString())
         return outbox
 
-    def _check_greeting(self, name: str, frames: Iterator[bytes]) -> None:
-        """Reads the first frame; ProtocolAbort or ConfigError unless it is a fitting hello."""
+    def _check_greeting(self, name: str, frames: Iterator[bytes]) -> int:
+        """Reads the first frame, for the lane's port; ProtocolAbort or ConfigError unless it is a hello."""
         greeting = next(frames, None)
         first = None if greeting is None else parsed(greeting, name)
         if (
             not isinstance(first, MeshFrame)
             or first.WhichOneof("frame") != "hello"
             or first.hello.name != name
+            or first.hello.lane_port > MAX_PORT
         ):
             raise ProtocolAbort(f"{name} did not greet.", remedy="Check that it runs Triune.", culprit=name)
         version.check(first.hello.major, name)
+        return first.hello.lane_port
 
-    def _serve_link(self, peer: int, outbox: Outbox[bytes], frames: Iterator[bytes]) -> None:
-        """Read a link to its end; it counts as up from now on."""
+    def _serve_link(self, peer: int, port: int, outbox: Outbox[bytes], frames: Iterator[bytes]) -> None:
+        """Read a link to its end; it counts as up once its lane is there, or cannot be had."""
+        lane = lanes.dial(self._identity, self._consortium.member(self.names[peer]), port, self._timeout_s)
+        link = _Link(outbox, lane)
         with self._lock:
-            previous, self._outboxes[peer] = self._outboxes.get(peer), outbox
+            previous, self._links[peer] = self._links.get(peer), link
         if previous is not None:
             # The peer was restarted before its old link was seen to break: its sessions are gone with it.
             previous.close()
@@ -214,14 +255,16 @@ class Mesh:
             self._events.link(self.names[peer], True)
             self._read(peer, frames)
         finally:
-            self._down(peer, outbox)
+            self._down(peer, link)
 
-    def _down(self, peer: int, outbox: Outbox[bytes]) -> None:
+    def _down(self, peer: int, link: _Link) -> None:
+        link.close()
         with self._lock:
-            current = self._outboxes.get(peer) is outbox
+            current = self._links.get(peer) is link
             if current:
-                del self._outboxes[peer]
+                del self._links[peer]
         if current:
+            self.lanes.drop(self.names[peer])
             self._board.peer_lost(peer)
             self._events.link(self.names[peer], False)
 
@@ -233,6 +276,15 @@ class Mesh:
                 self._read_data(peer, assembler, frame)
             else:
                 self._read_control(name, frame.WhichOneof("frame"), frame)
+
+    def _read_lane(self, name: str, frames: Iterator[bytearray]) -> None:
+        """Data alone comes by a lane."""
+        peer, assembler = self.names.index(name), Assembler(name)
+        for serialised in frames:
+            frame = parsed(serialised, name)
+            if not isinstance(frame, Piece):
+                raise ProtocolAbort(f"{name} sent a control frame on a lane.", culprit=name)
+            self._read_data(peer, assembler, frame)
 
     def _read_control(self, name: str, kind: str | None, frame: MeshFrame) -> None:
         handlers: dict[str, Callable[[str, Any], None]] = {
