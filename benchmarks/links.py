@@ -1,4 +1,4 @@
-"""Three compute parties as processes on loopback, linked by gRPC with mutual TLS, that run one piece of work.
+"""Three compute parties as processes, linked as nodes are, with mutual TLS, that run one piece of work.
 
 What a benchmark measures is the work alone: inputs are shared before, then all three are told to go, and the
 slowest party counts. Telling and hearing takes some 0.1 ms.
@@ -6,9 +6,10 @@ slowest party counts. Telling and hearing takes some 0.1 ms.
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from parties.demo.processes import free_ports
 from parties.identity import consortium as consortia
 from parties.identity import sandbox, tls
 from parties.identity.keys import Identity
+from parties.identity.members import split_address
 from parties.node import machine
 from parties.node.config import ComputeConfig
 from parties.node.transport.mesh import Mesh, MeshEvents
@@ -32,7 +34,9 @@ from parties.node.transport.mesh import Mesh, MeshEvents
 NAMES = ("ada", "bert", "cleo")
 PATIENCE_S = 120.0
 SESSION_BYTES = 32
+_CLONE_NEWNET = 0x40000000
 
+DEFAULT = ComputeConfig(lane_port=0)
 Prepare = Callable[[Session], tuple[Any, ...]]
 Work = Callable[..., object]
 
@@ -45,6 +49,30 @@ class Task:
     work: Work
     number: int
     keys: dict[int, bytes]
+    repeat: int = 1
+
+
+@dataclass(frozen=True)
+class Host:
+    """Where a party's process lives: its address, and the network namespace that it enters, if any."""
+
+    address: str = "127.0.0.1"
+    namespace: Path | None = None
+
+    def enter(self) -> None:
+        if self.namespace is not None:
+            with self.namespace.open("rb") as namespace:
+                _setns(namespace.fileno())
+
+
+LOOPBACK = Host()
+
+
+def _setns(descriptor: int) -> None:
+    """Enter a network namespace (`setns(2)`); OSError without the right to."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(descriptor, _CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 @dataclass(frozen=True)
@@ -62,11 +90,11 @@ class Parties:
     pipes: list[Connection]
     number: int = 0
 
-    def ready(self, prepare: Prepare, work: Work) -> None:
-        """A session with fresh keys, up to the moment before the work."""
+    def ready(self, prepare: Prepare, work: Work, repeat: int = 1) -> None:
+        """A session with fresh keys, up to the moment before the work, which is done `repeat` times."""
         self.number += 1
         for pipe, keys in zip(self.pipes, FreshKeys().keys(len(NAMES)), strict=True):
-            pipe.send(Task(prepare, work, self.number, keys))
+            pipe.send(Task(prepare, work, self.number, keys, repeat))
         for pipe in self.pipes:
             _answer(pipe)
 
@@ -87,17 +115,21 @@ def _answer(pipe: Connection) -> Any:
 
 
 @contextmanager
-def linked_parties(folder: Path) -> Iterator[Parties]:
+def linked_parties(
+    folder: Path, settings: ComputeConfig = DEFAULT, hosts: Sequence[Host] = (LOOPBACK,) * len(NAMES)
+) -> Iterator[Parties]:
     """Start the three, wait for their links, and end them."""
     ports = free_ports(len(NAMES))
-    compute = {name: f"127.0.0.1:{port}" for name, port in zip(NAMES, ports, strict=True)}
+    places = zip(NAMES, hosts, ports, strict=True)
+    compute = {name: f"{host.address}:{port}" for name, host, port in places}
     sandbox.init(folder, "bench", compute=compute, holders=[NAMES[0]], analysts=["eve"])
     spawn = multiprocessing.get_context("spawn")
     pipes: list[Connection] = []
     processes = []
-    for name in NAMES:
+    for name, host in zip(NAMES, hosts, strict=True):
         here, there = spawn.Pipe()
-        processes.append(spawn.Process(target=_serve, args=(folder, name, there), daemon=True))
+        arguments = (folder, name, settings, host, there)
+        processes.append(spawn.Process(target=_serve, args=arguments, daemon=True))
         pipes.append(here)
         processes[-1].start()
     try:
@@ -108,9 +140,10 @@ def linked_parties(folder: Path) -> Iterator[Parties]:
             process.join()
 
 
-def _serve(folder: Path, name: str, pipe: Connection) -> None:
-    kernels = machine.prepare(ComputeConfig())
-    mesh = _mesh(folder, name)
+def _serve(folder: Path, name: str, settings: ComputeConfig, host: Host, pipe: Connection) -> None:
+    host.enter()
+    kernels = machine.prepare(settings)
+    mesh = _mesh(folder, name, settings)
     while True:
         task = pipe.recv()
         try:
@@ -127,12 +160,13 @@ def _run(mesh: Mesh, kernels: Kernels, task: Task, pipe: Connection) -> Lap:
     rounds, sent = channel.traffic.rounds, channel.traffic.bytes_sent
     pipe.send(None)
     pipe.recv()
-    task.work(*inputs)
+    for _ in range(task.repeat):
+        task.work(*inputs)
     mesh.close(name)
     return Lap(channel.traffic.rounds - rounds, channel.traffic.bytes_sent - sent)
 
 
-def _mesh(folder: Path, name: str) -> Mesh:
+def _mesh(folder: Path, name: str, settings: ComputeConfig) -> Mesh:
     identity = Identity.load(folder / name / "keys")
     consortium = consortia.load(folder / "consortium.toml")
     up = threading.Semaphore(0)
@@ -147,8 +181,10 @@ def _mesh(folder: Path, name: str) -> Mesh:
     mesh = Mesh(identity, consortium, MeshEvents(ignore, ignore, ignore, ignore, linked), PATIENCE_S)
     server = grpc.server(futures.ThreadPoolExecutor(8), options=tls.SERVER_OPTIONS)
     mesh.register(server)
-    mesh.lanes.open("127.0.0.1", 0)
-    tls.bind(server, consortium.member(name).address, tls.server_credentials(identity, consortium))
+    address = consortium.member(name).address
+    if settings.lane_port is not None:
+        mesh.lanes.open(split_address(address)[0], settings.lane_port)
+    tls.bind(server, address, tls.server_credentials(identity, consortium))
     server.start()
     mesh.start()
     for _ in range(len(NAMES) - 1):

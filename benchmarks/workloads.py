@@ -22,6 +22,12 @@ from mpc.tensor import SecretTensor
 FRACTION_BITS = 16
 EPOCHS = 10
 RATE = 0.5
+#: One scalar operation is shorter than what telling three processes to go takes.
+SCALAR_REPEAT = 50
+MLP_WEIGHTS = 784 * 128 + 128 * 128 + 128 * 10
+CNN_PRODUCTS = 28 * 28 * 6 * 25 + 10 * 10 * 16 * 150 + 400 * 120 + 120 * 84 + 84 * 10
+#: What the owner of the network states of its activations; without it bounds multiply through five layers.
+ACTIVATION = 64
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Prepare = Callable[[Session], tuple[Any, ...]]
@@ -30,13 +36,25 @@ Work = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Workload:
-    """`numpy(*inputs)` is the answer in the clear; `small` rows are bound by round trips."""
+    """`numpy(*inputs)` is the answer in the clear.
+
+    `multiply_adds` are those of the ring that a party's matrix products need at least, `words_read` what it
+    reads of its inputs at least: the limits of a row beside its messages. A lap does it `repeat` times.
+    """
 
     name: str
     prepare: Prepare
     work: Work
     inputs: Callable[[], tuple[Array, ...]]
     numpy: Callable[..., Any]
+    multiply_adds: int = 0
+    words_read: int = 0
+    repeat: int = 1
+
+    @property
+    def id(self) -> str:
+        """The name as pytest's `-k` takes it."""
+        return self.name.replace(" ", "-")
 
 
 def _rng(name: str) -> np.random.Generator:
@@ -178,7 +196,9 @@ def _pooled(x: Any) -> Any:
 def _network(x: Any, k1: Any, b1: Any, k2: Any, b2: Any, *layers: Any) -> Any:
     x = _relu(_pooled(mpc.conv2d(x, k1, padding=2) + b1.reshape(1, -1, 1, 1)))
     x = _relu(_pooled(mpc.conv2d(x, k2) + b2.reshape(1, -1, 1, 1)))
-    return _dense(x.reshape(x.shape[0], -1), *layers)
+    most = ACTIVATION << FRACTION_BITS
+    x = mpc.assume_bound(x.reshape(x.shape[0], -1), most, least=0, source="model owner", what="activations")
+    return _dense(x, *layers)
 
 
 def _dense_of_arrays(x: Array, *layers: Array) -> Array:
@@ -197,9 +217,13 @@ def _network_of_arrays(x: Array, k1: Array, b1: Array, k2: Array, b2: Array, *la
 
 
 def _workload(
-    name: str, inputs: Callable[[], tuple[Array, ...]], work: Work, numpy: Callable[..., Any] | None = None
+    name: str,
+    inputs: Callable[[], tuple[Array, ...]],
+    work: Work,
+    numpy: Callable[..., Any] | None = None,
+    **facts: int,
 ) -> Workload:
-    return Workload(name, partial(_share, inputs), work, inputs, numpy or work)
+    return Workload(name, partial(_share, inputs), work, inputs, numpy or work, **facts)
 
 
 def _unary(name: str, low: float, high: float, work: Work, numpy: Callable[..., Any]) -> Workload:
@@ -208,15 +232,26 @@ def _unary(name: str, low: float, high: float, work: Work, numpy: Callable[..., 
 
 def _stats(name: str, size: int, work: Work, numpy: Callable[..., Any]) -> Workload:
     title = f"{name} {size // 1_000_000}M"
-    return _workload(title, partial(_one, "stats", size, 0, 10), work, numpy)
+    return _workload(title, partial(_one, "stats", size, 0, 10), work, numpy, words_read=2 * size)
+
+
+def _square(side: int) -> Workload:
+    return _workload(f"matmul {side}", partial(_matrices, side), _matmul, multiply_adds=2 * side**3)
+
+
+def _logistic(rows: int, columns: int) -> Workload:
+    return _workload(
+        f"logreg {rows}x{columns}", partial(_labelled, rows, columns), _regression, _regression_of_arrays,
+        multiply_adds=4 * EPOCHS * rows * columns,
+    )  # fmt: skip
 
 
 _TABLE = [
-    _workload("scalar mul", partial(_pair, "mul", 1, -10, 10), _mul),
-    _workload("scalar less", partial(_pair, "less", 1, -100, 100), _less),
+    _workload("scalar mul", partial(_pair, "mul", 1, -10, 10), _mul, repeat=SCALAR_REPEAT),
+    _workload("scalar less", partial(_pair, "less", 1, -100, 100), _less, repeat=SCALAR_REPEAT),
     _workload("mul 1M", partial(_pair, "mul", 1_000_000, -10, 10), _mul),
-    _workload("matmul 512", partial(_matrices, 512), _matmul),
-    _workload("matmul 1024", partial(_matrices, 1024), _matmul),
+    _square(512),
+    _square(1024),
     _workload("less 100k", partial(_pair, "less", 100_000, -100, 100), _less),
     _workload("less 1M", partial(_pair, "less", 1_000_000, -100, 100), _less),
     _stats("sum", 10_000_000, _sum, np.sum),
@@ -231,9 +266,11 @@ _TABLE = [
     _unary("sigmoid", -8, 8, mpc.sigmoid, lambda x: 1 / (1 + np.exp(-x))),
     _workload("sort 10k", partial(_one, "sort", 10_000, -1000, 1000), mpc.sort, np.sort),
     _workload("sort 100k", partial(_one, "sort", 100_000, -1000, 1000), mpc.sort, np.sort),
-    _workload("logreg 569x30", partial(_labelled, 569, 30), _regression, _regression_of_arrays),
-    _workload("logreg 10000x100", partial(_labelled, 10_000, 100), _regression, _regression_of_arrays),
-    _workload("mlp b128", partial(_mlp, 128), _dense, _dense_of_arrays),
-    _workload("cnn b32", partial(_cnn, 32), _network, _network_of_arrays),
+    _logistic(569, 30),
+    _logistic(10_000, 100),
+    _workload("mlp b128", partial(_mlp, 128), _dense, _dense_of_arrays, multiply_adds=2 * 128 * MLP_WEIGHTS),
+    _workload(
+        "cnn b32", partial(_cnn, 32), _network, _network_of_arrays, multiply_adds=2 * 32 * CNN_PRODUCTS
+    ),
 ]
 WORKLOADS = {workload.name: workload for workload in _TABLE}

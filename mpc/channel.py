@@ -11,12 +11,13 @@ its number of rounds.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
+
+from blake3 import blake3
 
 from mpc.errors import PeerSilent, ProtocolAbort, SessionCancelled, TagMismatch, TriuneError
 
@@ -137,8 +138,8 @@ class Mailbox:
 class Edge:
     """Running transcripts of one peer's edge, one per direction."""
 
-    sent: hashlib._Hash = field(default_factory=hashlib.sha256)
-    received: hashlib._Hash = field(default_factory=hashlib.sha256)
+    sent: blake3 = field(default_factory=blake3)
+    received: blake3 = field(default_factory=blake3)
 
 
 class Channel(ABC):
@@ -174,7 +175,7 @@ class Channel(ABC):
         """End the session here: every waiter gets `error`."""
 
     def digests(self) -> dict[str, tuple[str, str]]:
-        """SHA-256 of what went over each edge: `{peer: (sent, received)}` in hex."""
+        """BLAKE3 of what went over each edge: `{peer: (sent, received)}` in hex."""
         with self._meter:
             return {
                 self.names[peer]: (edge.sent.hexdigest(), edge.received.hexdigest())
