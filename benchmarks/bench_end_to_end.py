@@ -1,7 +1,8 @@
 """What does a whole joint query take?
 
-`test_question`: real nodes of five hospitals, from the analyst's question to the opened result. `test_joint_query`:
-the same path in memory, from the rows to the numbers; rounds and bytes say what a network would add.
+`test_question`: real nodes of five hospitals, from the analyst's question to the opened result.
+`test_joint_query`: the same path in memory, from the rows to the numbers; rounds and bytes say what a network
+would add.
 """
 
 from __future__ import annotations

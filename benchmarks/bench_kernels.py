@@ -18,8 +18,8 @@ SIDE = 512
 ROUNDS = 7
 BITS = 64
 NAMES = (
-    "cross", "cross-and", "to-planes", "from-planes", "bits-to-words", "words-to-bits", "flip", "truncation-pair",
-    "truncation-share", "gather", "argsort", "matmul", "cross-matmul",
+    "cross", "cross-and", "to-planes", "from-planes", "bits-to-words", "words-to-bits", "flip",
+    "truncation-pair", "truncation-share", "gather", "argsort", "matmul", "cross-matmul",
 )  # fmt: skip
 Call = Callable[[Kernels], object]
 

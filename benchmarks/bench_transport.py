@@ -1,7 +1,7 @@
 """What does a round take between three parties, and how fast do long messages travel?
 
-Every party sends to the next and waits for the one before, as in a reshare: no arithmetic at all. The limit is the
-same on bare sockets with TLS.
+Every party sends to the next and waits for the one before, as in a reshare: no arithmetic at all. The limit
+is the same on bare sockets with TLS.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What a row can take at best on this machine, measured in the same run.
 
-Its messages on bare sockets with TLS, its matrix products as plain floating-point ones, its inputs copied once.
+Its messages on bare sockets with TLS, its matrix products as plain floating-point ones, its inputs copied
+once.
 """
 
 from __future__ import annotations

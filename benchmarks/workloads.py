@@ -273,4 +273,10 @@ _TABLE = [
         "cnn b32", partial(_cnn, 32), _network, _network_of_arrays, multiply_adds=2 * 32 * CNN_PRODUCTS
     ),
 ]
+#: For systems to which the sizes above would be hours.
+SMALL_TABLE = [
+    _workload("mul 10k", partial(_pair, "mul", 10_000, -10, 10), _mul),
+    _workload("less 10k", partial(_pair, "less", 10_000, -100, 100), _less),
+    _square(100),
+]
 WORKLOADS = {workload.name: workload for workload in _TABLE}
