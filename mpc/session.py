@@ -20,7 +20,7 @@ from mpc.encoding import MAX_MAGNITUDE, Scale, decode, encode, scale_of
 from mpc.errors import RangeError
 from mpc.kernels import Kernels
 from mpc.protocols.base import Opening, Protocol, Runtime
-from mpc.protocols.branches import overlap
+from mpc.protocols.branches import gather
 from mpc.protocols.table import protocol_class
 from mpc.randomness import PairKeys
 from mpc.tensor import SecretTensor
@@ -134,9 +134,7 @@ class Session:
         Each branch has its own tag path and its own random streams. The first error ends the session. Where
         the protocol's rounds cannot overlap, the branches run one after the other.
         """
-        if not self.protocol.guarantees.concurrent:
-            return [branch() for branch in branches]
-        return overlap(self.runtime, list(branches))
+        return gather(self.protocol, *branches)
 
 
 def _top(words: npt.NDArray[np.int64]) -> int:

@@ -14,21 +14,19 @@ import numpy as np
 from mpc.checks import demand
 from mpc.encoding import DEFAULT_BITS, INTEGER, Scale
 from mpc.errors import RangeError
-from mpc.functions.normal import binary_scale, interpolated, polynomial, product
+from mpc.functions.normal import binary_scale, interpolated, polynomial
 from mpc.functions.order import limited
-from mpc.functions.words import planes_of, shift_right
+from mpc.functions.powers_of_two import KEPT_BITS, SPARE, scaled, scaling
+from mpc.functions.words import shift_right
+from mpc.protocols.branches import both
 from mpc.tensor import SecretTensor
 
-#: Fraction bits of numbers of one octave, and those that a power of two is multiplied with.
+#: Fraction bits of numbers of one octave.
 NORMAL_BITS = 30
-KEPT_BITS = 24
 #: The finest scale whose whole range times log2(e) with `NORMAL_BITS` fits the ring.
 MAX_EXP_BITS = 26
 #: Words of results stay below 2^60.
 RESULT_BITS = 60
-#: Whole powers are counted from 2^-(fraction bits + SPARE): what is below rounds to 0.
-SPARE = 3
-LOW_BITS = 5
 
 
 def exp(x: SecretTensor, *, most: float | None = None) -> SecretTensor:
@@ -36,7 +34,7 @@ def exp(x: SecretTensor, *, most: float | None = None) -> SecretTensor:
 
     Error: below 2 units in the last place plus 2^-22 of the result. `most` is a public upper bound on x,
     which is demanded to hold (`mpc.checks`); without it x's own bound. To cut off instead: `mpc.clip` first.
-    Raises `RangeError` before anything runs if e^most leaves the ring, and for decimals. About 45 rounds.
+    Raises `RangeError` before anything runs if e^most leaves the ring, and for decimals. About 32 rounds.
     """
     made, above = exp_up_to(x, most)
     if above is not None:
@@ -77,31 +75,21 @@ def check_exponent(top: float, scale: Scale, remedy: str) -> None:
 def exp2(x: SecretTensor, places: int, scale: Scale, most: float) -> SecretTensor:
     """2^x at `scale` of `[n]` words with `places` >= 30 fraction bits, from `least_exponent`; at most `most`.
 
-    About 30 rounds.
+    About 24 rounds.
     """
     whole = shift_right(x, places)
     rest = x - whole * (1 << places)
     part = rest.shifted_down(places - NORMAL_BITS) if places > NORMAL_BITS else rest
     centred = (2 * part.view(bound=1 << NORMAL_BITS) - (1 << NORMAL_BITS)).view(bound=1 << NORMAL_BITS)
-    mantissa = polynomial(centred, _EXP2, NORMAL_BITS, KEPT_BITS)
+    power = (whole + (scale.bits + SPARE)).view(bound=63)
+    mantissa, by = both(
+        x.protocol,
+        lambda: polynomial(centred, _EXP2, NORMAL_BITS, KEPT_BITS),
+        lambda: scaling(power),
+    )
     bound = int(most * scale.factor * (1 + 2.0**-20)) + 4
-    return _times_power_of_two(mantissa, whole + (scale.bits + SPARE), bound).view(scale=scale)
+    return scaled(mantissa, by, bound).view(scale=scale)
 
 
 #: 2^r for t = 2 r - 1: around the octave's middle the coefficients are small.
 _EXP2: Final = interpolated(lambda t: np.exp2((t + 1) / 2), 7, NORMAL_BITS)
-
-
-def _times_power_of_two(x: SecretTensor, power: SecretTensor, bound: int) -> SecretTensor:
-    """x 2^(power - SPARE) without x's `KEPT_BITS`, for a secret power from 0 to 63."""
-    bits = SecretTensor.of_bits(planes_of(power.view(bound=63), LOW_BITS + 1))
-    factors = [bits[j] * ((1 << (1 << j)) - 1) + 1 for j in range(LOW_BITS)]
-    while len(factors) > 1:
-        factors = [
-            product(a, b, 0, a.bound * b.bound) for a, b in zip(factors[::2], factors[1::2], strict=False)
-        ] + factors[len(factors) // 2 * 2 :]
-    wide = product(x, factors[0], 0, 1 << (KEPT_BITS + 33))
-    low = wide.shifted_down(KEPT_BITS + SPARE).view(bound=1 << 30)
-    shift = (1 << LOW_BITS) - KEPT_BITS - SPARE
-    high = wide.linear(lambda words: words << shift, bound=1 << 61)
-    return (low + bits[LOW_BITS] * (high - low)).view(bound=bound)

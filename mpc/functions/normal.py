@@ -1,21 +1,25 @@
 """Numbers of any size as a normalised fraction and a power of two, and back: no function has a sweet spot.
 
-The highest 1 of a word gives a one-hot vector, as the difference of neighbours in the prefix OR of its bits.
-Any function of its place that is a public table is then a public sum, without a message. Powers of two
-that would not fit into one word are taken in parts, of which only one is not 0.
+The highest 1 of a word is where the prefix ORs of its bits change. The binary digits of any public function
+of its place are then XORs of prefix ORs, without a message; a power of two is a product over its digits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from itertools import accumulate
+from operator import xor
 
 import numpy as np
 import torch
 
+from mpc.bits import SecretBits
 from mpc.encoding import INTEGER, MAX_MAGNITUDE, Scale
 from mpc.errors import RangeError
-from mpc.functions.words import planes_of, prefix_or
-from mpc.tensor import SecretTensor, concat, stack
+from mpc.functions.words import join, planes_of, prefix_or
+from mpc.tensor import SecretTensor, concat
 
 
 def binary_scale(x: SecretTensor, default: int, most: int) -> Scale:
@@ -28,60 +32,117 @@ def binary_scale(x: SecretTensor, default: int, most: int) -> Scale:
     return Scale(x.scale.bits or default)
 
 
-def highest_ones(x: SecretTensor) -> SecretTensor:
-    """`[bits, n]` for `[n]` words >= 0: 1 from the lowest place up to that of the highest 1, above it 0."""
-    return SecretTensor.of_bits(prefix_or(planes_of(x, x.bound.bit_length())))
+@dataclass(frozen=True, repr=False)
+class Normal:
+    """`[n]` words as fractions and powers of two: a word is its fraction times 2^(bits - shift)."""
+
+    #: in [1/2, 1], with as many bits as were wanted; 0 for 0
+    fraction: SecretTensor
+    #: `[k, n]`: binary digits of the shift to the left, lowest first
+    digits: SecretTensor
+    #: flags of words below 0, and of words that are not 0
+    negative: SecretTensor
+    nonzero: SecretTensor
+    #: of a word
+    bits: int
+
+    @property
+    def shift(self) -> SecretTensor:
+        return from_digits(self.digits)
 
 
-def part_of(exponents: Sequence[int], part: int, size: int) -> list[int]:
-    """2^e where e falls into the part, taken from the part's lowest bit; else 0."""
-    low = size * part
-    return [1 << (power - low) if low <= power < low + size else 0 for power in exponents]
+def normalised(x: SecretTensor, wanted: int, *, signed: bool = False) -> Normal:
+    """`[n]` words with their highest 1 at the top; without `signed` a fraction below 0 means nothing.
+
+    About 22 rounds for words of 62 bits: bits, prefix OR, conversion, the shift's power, a product.
+    """
+    bits = x.bound.bit_length()
+    digits, negative, top = leading(x, [bits - 1 - place for place in range(bits)], signed=signed)
+    factors, above = power_factors(digits), (1 - negative).view(bound=1)
+    if signed:  # the highest 1 of -x - 1 was looked for where x < 0: 0 and -1 have none
+        factors.append((1 - 2 * negative).view(bound=1))
+        top = (1 - top).view(bound=1)
+    lift, some = products([factors, [top, above]])
+    nonzero = (1 - some).view(bound=1) if signed else some
+    return Normal(lifted(x, lift, bits, wanted), digits, negative, nonzero, bits)
 
 
-def weighted(above: SecretTensor, weights: Sequence[int]) -> SecretTensor:
-    """The weight of the highest 1: sums over a one-hot vector are sums over its prefix ORs. No message."""
-    steps = [weight - before for weight, before in zip(weights, [0, *weights], strict=False)]
-    column = torch.tensor(steps).reshape(-1, 1)
-    return above.linear(lambda words: (words * column).sum(0), bound=max(1, *map(abs, weights)))
+def leading(
+    x: SecretTensor, exponents: Sequence[int], *, signed: bool = False
+) -> tuple[SecretTensor, SecretTensor, SecretTensor]:
+    """The digits `[k, n]` of a public function of the place of the highest 1; flags of x < 0 and of such a 1.
+
+    With `signed` the 1 is that of -x - 1 where x < 0, so that a power of two counts as the place below its
+    own. Where there is none, the digits are those of place 0. Only these digits become words, not every bit.
+    """
+    planes = planes_of(x, len(exponents) + 1)
+    sign, planes = planes[len(exponents) :], planes[: len(exponents)]
+    if signed:
+        planes = planes ^ sign.broadcast_to(planes.shape)
+    above = prefix_or(planes)
+    made = SecretTensor.of_bits(join([_digits(above, exponents), sign, above[:1]]))
+    return made[:-2], made[-2], made[-1]
 
 
-def fraction(x: SecretTensor, bits: int, wanted: int) -> SecretTensor:
-    """A number below 2^bits as the fraction with `wanted` bits that it is of 2^bits."""
+def _digits(above: SecretBits, exponents: Sequence[int]) -> SecretBits:
+    """Digits of the exponent that the place of the highest 1 has, from the prefix ORs. No message.
+
+    A digit is 1 where it is so for place 0, changed by every prefix OR at whose place it changes.
+    """
+    rows = []
+    for digit in range(max(1, max(exponents).bit_length())):
+        values = [exponent >> digit & 1 for exponent in exponents]
+        changes = [place for place in range(1, len(values)) if values[place] != values[place - 1]]
+        row = reduce(xor, (above[place : place + 1] for place in changes), above[:1] ^ above[:1])
+        rows.append(~row if values[0] else row)
+    return join(rows)
+
+
+def from_digits(digits: SecretTensor) -> SecretTensor:
+    """The number that `[k, n]` digits make, lowest first. No message."""
+    column = torch.tensor([1 << digit for digit in range(digits.shape[0])]).reshape(-1, 1)
+    return digits.linear(lambda words: (words * column).sum(0), bound=(1 << digits.shape[0]) - 1)
+
+
+def power_factors(digits: SecretTensor, unit: int = 1, *, complement: bool = False) -> list[SecretTensor]:
+    """Factors of 2^(unit number), or with `complement` of 2^(unit (2^k - 1 - number)). No message."""
+    made = []
+    for place in range(digits.shape[0]):
+        step = (1 << (unit << place)) - 1
+        digit = 1 - digits[place] if complement else digits[place]
+        made.append((digit.view(bound=1) * step + 1).view(bound=step + 1))
+    return made
+
+
+def products(groups: Sequence[Sequence[SecretTensor]]) -> list[SecretTensor]:
+    """The product of each group's `[n]` words, whatever n of a group: all trees grow in the same rounds.
+
+    ceil(log2 of the longest group) rounds. What a product cannot reach is not held against its bound.
+    """
+    rows = [list(group) for group in groups]
+    while any(len(row) > 1 for row in rows):
+        left, right = ([row[i] for row in rows for i in range(side, len(row) // 2 * 2, 2)] for side in (0, 1))
+        bounds = [min(a.bound * b.bound, MAX_MAGNITUDE - 1) for a, b in zip(left, right, strict=True)]
+        wide = product(concat(left), concat(right), 0, MAX_MAGNITUDE - 1)
+        ends = list(accumulate(part.shape[0] for part in left))
+        made = [
+            wide[end - part.shape[0] : end].view(bound=bound)
+            for end, part, bound in zip(ends, left, bounds, strict=True)
+        ]
+        rows = [[*(made.pop(0) for _ in range(len(row) // 2)), *row[len(row) // 2 * 2 :]] for row in rows]
+    return [row[0] for row in rows]
+
+
+def lifted(x: SecretTensor, lift: SecretTensor, bits: int, wanted: int) -> SecretTensor:
+    """x lift, a number below 2^bits, as the fraction with `wanted` bits that it is of 2^bits."""
     if bits > wanted:
-        return x.shifted_down(bits - wanted).view(bound=1 << wanted)
-    return x.linear(lambda words: words << (wanted - bits), bound=1 << wanted)
-
-
-def normalised(x: SecretTensor, wanted: int) -> tuple[SecretTensor, SecretTensor]:
-    """Of `[n]` words >= 0 the prefix ORs, and the fraction in [1/2, 1) that the highest 1 leads; 0 for 0."""
-    above = highest_ones(x)
-    bits = above.shape[0]
-    lift = weighted(above, [1 << (bits - 1 - place) for place in range(bits)])
-    return above, fraction(product(x, lift, 0, 1 << bits), bits, wanted)
+        return product(x, lift, bits - wanted, 1 << wanted)
+    return product(x, lift, 0, 1 << bits).linear(lambda words: words << (wanted - bits), bound=1 << wanted)
 
 
 def product(x: SecretTensor, y: SecretTensor, drop: int, bound: int) -> SecretTensor:
     """Words times words, `drop` bits less; `bound` is what the algorithm guarantees of the outcome."""
     return SecretTensor(x.protocol, x.protocol.mul(x.share, y.share, drop), INTEGER, bound)
-
-
-def times_powers(x: SecretTensor, powers: Sequence[tuple[SecretTensor, int]], bound: int) -> SecretTensor:
-    """The sum of x power / 2^shift over (power, shift), of which at most one power is not 0.
-
-    Shifts below 0 go to the left. All products are one batch: two rounds, or one if nothing is dropped.
-    """
-    wide = product(stack([x] * len(powers)), stack([power for power, _ in powers]), 0, MAX_MAGNITUDE - 1)
-    down = [place for place, (_, shift) in enumerate(powers) if shift > 0]
-    rest = [(place, -shift) for place, (_, shift) in enumerate(powers) if shift <= 0]
-    parts = [
-        wide[place : place + 1].linear(lambda words, up=up: words << up, bound=bound) for place, up in rest
-    ]
-    if down:
-        shifts = torch.tensor([powers[place][1] for place in down]).reshape(-1, *[1] * x.ndim)
-        parts.append(wide[down].shifted_down(shifts).view(bound=bound))
-    # one term alone is not 0, so the sum has its bound
-    return concat(parts).linear(lambda words: words.sum(0), bound=bound)
 
 
 def interpolated(

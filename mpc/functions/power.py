@@ -19,8 +19,9 @@ from mpc.functions.exponential import (
     least_exponent,
 )
 from mpc.functions.logarithm import LOG2, UNIT, of_mantissa
-from mpc.functions.normal import binary_scale, normalised, product, weighted
+from mpc.functions.normal import Normal, binary_scale, normalised, product
 from mpc.functions.order import limited
+from mpc.protocols.branches import both
 from mpc.tensor import SecretTensor, stack
 
 #: The largest magnitude of an exponent: the error of x^y grows with it, to 2^-15 here.
@@ -44,7 +45,7 @@ def power(
     `least` is a public lower bound on |x| and belongs to the domain; `most` one above the result, which is
     demanded to hold (`mpc.checks`). Out of the domain the result is `otherwise`; without it that is demanded
     not to happen. `RangeError` before anything runs if the result could leave the ring, and for decimals.
-    Whole powers of integers: 1 round a product; a square of reals 2; else about 90.
+    Whole powers of integers: 1 round a product; a square of reals 2; else about 65.
     """
     if not isinstance(y, SecretTensor) and _by_products_of(x, y):
         return _by_products(x, int(y))
@@ -58,19 +59,25 @@ def power(
 
     flat = x.broadcast_to(shape).view(scale=INTEGER).reshape(-1)
     lowest = 0 if exponent.takes_zero and least is None else smallest
-    magnitude, sign, invalid = _magnitude(flat, lowest, signed=exponent.takes_negative)
-    above, m = normalised(magnitude, NORMAL_BITS)
-    wholes = weighted(above, [place + 1 - x.scale.bits for place in range(above.shape[0])])
+    normal, near = both(
+        flat.protocol,
+        lambda: normalised(flat, NORMAL_BITS, signed=exponent.takes_negative),
+        lambda: _nearer(flat, lowest, signed=exponent.takes_negative) if lowest > 1 else None,
+    )
+    invalid = _out_of_domain(normal, lowest, signed=exponent.takes_negative) if near is None else near
     scaled, over = limited(
-        exponent.times(wholes, of_mantissa(m, LOG2)),
+        exponent.times((normal.bits - x.scale.bits) - normal.shift, of_mantissa(normal.fraction, LOG2)),
         least_exponent(scale) << NORMAL_BITS,
         math.ceil(max(top, least_exponent(scale)) * UNIT),
     )
     made = exp2(scaled, NORMAL_BITS, scale, 2.0 ** max(top, 0.0))
-    inside = above[0]  # 0 where x is 0 or out of the domain
+    inside = product(normal.nonzero, (1 - invalid).view(bound=1), 0, 1)
     if top < reach:
         demand(product(over, inside, 0, 1), f"a power: no result is above {most:g}")
-    made = (made * product(sign, inside, 0, 1) if exponent.odd else made * inside).view(bound=made.bound)
+    weight = inside
+    if exponent.odd:
+        weight = product((1 - 2 * normal.negative).view(bound=1), inside, 0, 1)
+    made = (made * weight).view(bound=made.bound)
     return in_domain(made, invalid, otherwise, "a power: every base is in the domain").reshape(*shape)
 
 
@@ -90,18 +97,18 @@ def _by_products(x: SecretTensor, exponent: int) -> SecretTensor:
     return root * root * x if exponent % 2 else root * root
 
 
-def _magnitude(
-    x: SecretTensor, lowest: int, *, signed: bool
-) -> tuple[SecretTensor, SecretTensor, SecretTensor]:
-    """|x|, or 0 out of the domain; the sign; flags of what is out of it (nearer to 0 than `lowest`)."""
+def _out_of_domain(x: Normal, lowest: int, *, signed: bool) -> SecretTensor:
+    """Flags of what is nearer to 0 than `lowest`, 0 or 1, or below 0 if not `signed`."""
+    if lowest == 1:
+        return (1 - x.nonzero).view(bound=1)
+    return (x.negative * 0 if signed else x.negative).view(bound=1)
+
+
+def _nearer(x: SecretTensor, lowest: int, *, signed: bool) -> SecretTensor:
     if not signed:
-        invalid = x < lowest
-        return (x - x * invalid).view(bound=x.bound), (1 - invalid).view(bound=1), invalid
-    flags = stack([x, x - lowest, -x - lowest]) < 0
-    sign = (1 - 2 * flags[0]).view(bound=1)
-    # with lowest = 0 both cannot be: everything is in the domain
-    invalid = product(flags[1], flags[2], 0, 1)
-    return (x * product(sign, 1 - invalid, 0, 1)).view(bound=x.bound), sign, invalid
+        return x < lowest
+    below = stack([x - lowest, -x - lowest]) < 0
+    return product(below[0], below[1], 0, 1)
 
 
 @dataclass(frozen=True, repr=False)

@@ -14,21 +14,20 @@ from mpc.encoding import DEFAULT_BITS, INTEGER, MAX_MAGNITUDE, Scale
 from mpc.errors import RangeError
 from mpc.functions.normal import (
     binary_scale,
-    fraction,
-    highest_ones,
     interpolated,
-    part_of,
+    leading,
+    lifted,
     polynomial,
+    power_factors,
     product,
-    times_powers,
-    weighted,
+    products,
 )
+from mpc.functions.powers_of_two import KEPT_BITS
+from mpc.protocols.branches import both
 from mpc.tensor import SecretTensor
 
 #: One fraction bit less than in division: squares of up to 4 have to fit.
 NORMAL_BITS = 29
-KEPT_BITS = 24
-PART_BITS = 35
 #: m = 5/8 + t/2 for t within 3/4.
 _RSQRT: Final = interpolated(lambda t: (0.625 + t / 2) ** -0.5, 8, NORMAL_BITS, 0.75)
 #: Words of the operand stay below 2^60, to leave room for the place that makes a power even.
@@ -40,7 +39,7 @@ def sqrt(x: SecretTensor, *, otherwise: float | None = None) -> SecretTensor:
 
     Error: below 2 units in the last place plus 2^-22 of the root. Where x is below 0 the result is
     `otherwise`; without it that is demanded not to happen (`mpc.checks`). `RangeError` for decimals and for
-    bounds of 2^60 and above. About 45 rounds.
+    bounds of 2^60 and above. About 37 rounds.
     """
     scale = _root_scale(x)
     bound = math.isqrt(x.bound << (2 * scale.bits - x.scale.bits)) + 4
@@ -78,45 +77,40 @@ def _powered(
 ) -> tuple[SecretTensor, SecretTensor]:
     """The root, or its inverse, of words from `least` on, 0 elsewhere; flags of elsewhere."""
     flat = x.view(scale=INTEGER).reshape(-1)
-    invalid = flat < least
-    positive = (flat - flat * invalid).view(bound=x.bound)
-    above = highest_ones(positive)
-    bits = above.shape[0]
-    # X = m 2^places with an even 2^(places - x.scale.bits): one place more where it would be odd
-    places = [i + 1 + (i + 1 + x.scale.bits) % 2 for i in range(bits)]
-    lift = weighted(above, [1 << (bits + 1 - place) for place in places])
-    m = fraction(product(positive, lift, 0, 1 << (bits + 1)), bits + 1, NORMAL_BITS)
-    w = _inverse_root(m)
-    kept = w if inverse else product(m, w, NORMAL_BITS, 1 << NORMAL_BITS)
-    kept = kept.shifted_down(NORMAL_BITS - KEPT_BITS)
-    halves = [(place - x.scale.bits) // 2 for place in places]
-    powers = [-half if inverse else half for half in halves]
-    root = _times_power(kept, above, powers, scale.bits - KEPT_BITS, bound)
-    return root.view(scale=scale).reshape(*x.shape), invalid.reshape(*x.shape)
-
-
-def _times_power(
-    x: SecretTensor, above: SecretTensor, powers: list[int], places: int, bound: int
-) -> SecretTensor:
-    """x 2^(power of the highest 1 + places), in as many parts as the powers need."""
-    least = min(powers)
-    exponents = [power - least for power in powers]
-    parts = range(max(exponents) // PART_BITS + 1)
-    return times_powers(
-        x,
-        [
-            (weighted(above, part_of(exponents, part, PART_BITS)), -(places + least) - PART_BITS * part)
-            for part in parts
-        ],
-        bound,
+    bits = flat.bound.bit_length()
+    # flat = m 2^places with an even places - x.scale.bits: one place more where it would be odd
+    places = [place + 1 + (place + 1 + x.scale.bits) % 2 for place in range(bits)]
+    lifts = [bits + 1 - place for place in places]  # all odd or all even
+    (halves, negative, some), below = both(
+        x.protocol,
+        lambda: leading(flat, [lift // 2 for lift in lifts]),
+        lambda: flat < least if least > 1 else None,
     )
+    valid = (1 - (negative if below is None else below)).view(bound=1)
+    roots = power_factors(halves, complement=not inverse)
+    lift, power, valid = products(
+        [power_factors(halves, 2), [*roots, valid, some], [valid, some] if least == 1 else [valid]]
+    )
+    m = lifted(flat, lift.linear(lambda words: words << lifts[0] % 2), bits + 1, NORMAL_BITS)
+    # the power of the root is (places - x.scale.bits) / 2, so a constant less half of the lift
+    constant = (bits + 1 - x.scale.bits - lifts[0] % 2) // 2
+    rest = (1 << halves.shape[0]) - 1
+    down = KEPT_BITS - scale.bits + (constant if inverse else rest - constant)
+    kept = _root_of(m, inverse=inverse)
+    if down < 0:
+        wide = product(kept, power, 0, MAX_MAGNITUDE - 1)
+        made = wide.linear(lambda words: words << -down, bound=bound)
+    else:
+        made = product(kept, power, down, bound)
+    return made.view(scale=scale).reshape(*x.shape), (1 - valid).view(bound=1).reshape(*x.shape)
 
 
-def _inverse_root(m: SecretTensor) -> SecretTensor:
-    """1 / sqrt(m) for m in [1/4, 1], both with `NORMAL_BITS`; relative error below 2^-26."""
+def _root_of(m: SecretTensor, *, inverse: bool) -> SecretTensor:
+    """sqrt(m), or its inverse, with `KEPT_BITS`, for m in [1/4, 1] with `NORMAL_BITS`. Error below 2^-23."""
     one = 1 << NORMAL_BITS
     centred = (2 * m - 5 * one // 4).view(bound=one)
     w = polynomial(centred, _RSQRT, NORMAL_BITS, NORMAL_BITS)
-    square = product(w, w, NORMAL_BITS, 5 * one)
-    rest = (3 * one - product(m, square, NORMAL_BITS, 2 * one)).view(bound=3 * one)
-    return product(w, rest, NORMAL_BITS + 1, 2 * one + 1024)
+    root = product(m, w, NORMAL_BITS, 2 * one)
+    rest = (3 * one - product(root, w, NORMAL_BITS, 2 * one)).view(bound=3 * one)  # 3 - m w^2
+    start, bound = (w, 2) if inverse else (root, 1)
+    return product(start, rest, 2 * NORMAL_BITS + 1 - KEPT_BITS, (bound << KEPT_BITS) + 1024)

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
 from mpc.errors import ProtocolAbort, TriuneError
-from mpc.protocols.base import Cost, Runtime
+from mpc.protocols.base import Cost, Protocol, Runtime
 
 Result = TypeVar("Result")
+Other = TypeVar("Other")
 
 #: A vector of so many elements is cut, into pieces of at most `PIECE` elements.
 SHORTEST: Final = 1 << 21
@@ -26,9 +27,23 @@ IN_FLIGHT: Final = 3
 _ALIGNMENT: Final = 64
 
 
-def overlap(runtime: Runtime, bodies: list[Callable[[], Result]]) -> list[Result]:
-    """Run all bodies at once; results in order. The first error ends the session."""
-    return _run(runtime, bodies, len(bodies))
+def gather(protocol: Protocol[Any], *bodies: Callable[[], Result]) -> list[Result]:
+    """Run independent bodies so that their rounds overlap; results in order. The first error ends all.
+
+    Where the protocol's rounds cannot overlap, the bodies run one after the other.
+    """
+    if not protocol.guarantees.concurrent:
+        return [body() for body in bodies]
+    return _run(protocol.runtime, list(bodies), len(bodies))
+
+
+def both(
+    protocol: Protocol[Any], one: Callable[[], Result], other: Callable[[], Other]
+) -> tuple[Result, Other]:
+    """`gather` of two bodies that make different things."""
+    bodies: tuple[Callable[[], Any], ...] = (one, other)
+    made, beside = gather(protocol, *bodies)
+    return made, beside
 
 
 def pieces(runtime: Runtime, elements: int, body: Callable[[slice], Result]) -> list[Result]:
