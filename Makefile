@@ -58,5 +58,5 @@ $(VENV)/.installed: pyproject.toml $(PIN) mpc/kernels/native.c | $(VENV)/bin/pyt
 	@touch $@
 
 $(VENV)/.tested: $(VENV)/.installed
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c $(PIN) -e '.[crypten,test,bench]'
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c $(PIN) -e '.[crypten,gpu,test,bench]'
 	@touch $@

@@ -78,12 +78,12 @@ def setting(pytestconfig: pytest.Config, kernels: Kernels) -> Setting:
 
 @pytest.fixture(scope="session")
 def parties(
-    pytestconfig: pytest.Config, setting: Setting, tmp_path_factory: pytest.TempPathFactory
+    pytestconfig: pytest.Config, kernels: Kernels, setting: Setting, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Parties | LocalParties]:
     if setting.transport == "local":
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
-        yield LocalParties()
+        yield LocalParties(kernels)
         torch.set_num_threads(threads)
         return
     chosen = pytestconfig.getoption("--kernels")

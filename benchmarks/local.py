@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.links import PATIENCE_S, Lap, Prepare, Work
 from mpc.channel import Traffic
+from mpc.kernels import Kernels
 from mpc.session import Session
 from mpc.simulation import run_parties
 
@@ -15,9 +16,10 @@ PARTIES = 3
 
 
 class LocalParties:
-    """The kernels are those that an installation chooses by itself."""
+    """All three with the same kernels."""
 
-    def __init__(self) -> None:
+    def __init__(self, kernels: Kernels) -> None:
+        self._kernels = kernels
         self._thread = threading.Thread()
         self._ready = self._start = threading.Barrier(1)
         self._laps: dict[int, Lap] = {}
@@ -50,7 +52,7 @@ class LocalParties:
 
     def _run(self, program: Callable[[Session], Any]) -> None:
         try:
-            run_parties(program, timeout_s=PATIENCE_S)
+            run_parties(program, timeout_s=PATIENCE_S, kernels=self._kernels)
         except BaseException as error:  # noqa: BLE001 - the benchmark raises it
             self._error = error
             self._ready.abort()

@@ -17,6 +17,7 @@ from mpc.bits import SecretBits
 from mpc.channel import ROUND_TIMEOUT_S, Traffic, memory_network
 from mpc.encoding import decode
 from mpc.errors import ConfigError, RangeError, TriuneError
+from mpc.kernels import Kernels
 from mpc.protocols.base import Guarantees, Opening
 from mpc.protocols.branches import as_abort
 from mpc.protocols.table import protocol_class
@@ -110,21 +111,20 @@ def run_parties(
     ledgers: Callable[[], Ledger] | None = None,
     timeout_s: float = ROUND_TIMEOUT_S,
     strict: bool = False,
+    kernels: Kernels | None = None,
 ) -> list[PartyRun]:
     """Run a program as all parties of a protocol, one thread each; traffic excludes the release.
 
-    `parties`: how many, where the protocol leaves the choice (crypten: 2 to 5).
+    `parties`: how many, where the protocol leaves the choice (crypten: 2 to 5). `kernels`: others than usual.
     """
     guarantees = protocol_class(protocol).guarantees
     count = _count(guarantees, parties)
     channels = memory_network(count + guarantees.helpers, timeout_s=timeout_s)
     pair_keys = (keys or FreshKeys()).keys(count + guarantees.helpers)
+    secrets = [PairKeys(own, ledgers() if ledgers else None) for own in pair_keys]
     threads = [
-        _Party(
-            Session(channel, PairKeys(own, ledgers() if ledgers else None), protocol, strict=strict),
-            program,
-        )
-        for channel, own in zip(channels, pair_keys, strict=True)
+        _Party(Session(channel, own, protocol, strict=strict, kernels=kernels), program)
+        for channel, own in zip(channels, secrets, strict=True)
     ]
     for thread in threads:
         thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,10 @@ settings.register_profile(
 )
 settings.register_profile("long", settings.get_profile("house"), max_examples=1000)
 settings.load_profile("house")
+
+# Without a GPU Triton's kernels run in its interpreter; it looks at this when they are defined.
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 # Parties are threads here; more threads a party only take turns on the same cores.
 torch.set_num_threads(1)

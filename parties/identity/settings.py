@@ -51,7 +51,8 @@ _COMPUTE: Final = """
 [compute]
 # Threads that one computation may use.
 threads = 1
-# What computes: auto, native (C, where it was built) or reference (torch). `triune doctor` compares them.
+# What computes: auto, native (C, where it was built), reference (torch) or cuda (a GPU).
+# `triune doctor` tries them.
 kernels = "auto"
 # A second port, for lanes: TLS sockets that carry the data of computations faster than gRPC does. 0 lets the
 # system choose. Without the key data goes over the links; a peer that cannot reach the port does the same.

@@ -32,7 +32,7 @@ class PolicyConfig(_Strict):
 
 class ComputeConfig(_Strict):
     threads: int = Field(default=1, ge=1, le=1024)
-    kernels: Literal["auto", "reference", "native"] = "auto"
+    kernels: Literal["auto", "reference", "native", "cuda"] = "auto"
     lane_port: int | None = Field(default=None, ge=0, le=65535)
     round_timeout_s: float = Field(default=ROUND_TIMEOUT_S, gt=0, le=3600)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 from torch import Tensor
 
 from mpc.errors import ConfigError
-from mpc.kernels import Kernels, choose, native, words_for
+from mpc.kernels import Kernels, choose, cuda, native, words_for
 
 words = hnp.arrays(np.int64, st.integers(0, 700))
 seeds = st.integers(0, 2**32)
@@ -31,8 +32,17 @@ def others() -> list[Any]:
     return [pytest.param(kernels, id=f"{kernels.name}-{kernels.threads}") for kernels in made]
 
 
-every = pytest.mark.parametrize("kernels", [pytest.param(reference, id="reference"), *others()])
-other = pytest.mark.parametrize("kernels", others())
+def gpu() -> list[Any]:
+    """The GPU's, under Triton's interpreter where there is no GPU."""
+    here = not cuda.lacking()
+    missing = cuda.lacking(interpreted=not here)
+    if missing:
+        return [pytest.param(None, marks=pytest.mark.skip(missing), id="cuda")]
+    return [pytest.param(cuda.CudaKernels(reference, interpreted=not here), id="cuda")]
+
+
+every = pytest.mark.parametrize("kernels", [pytest.param(reference, id="reference"), *others(), *gpu()])
+other = pytest.mark.parametrize("kernels", [*others(), *gpu()])
 
 
 def drawn(seed: int, *shape: int) -> Tensor:
@@ -182,6 +192,35 @@ def test_strides_are_followed(kernels: Kernels, seed: int) -> None:
     )
 
 
+# --- products from signed bytes -------------------------------------------------------------------
+
+
+@given(x=words)
+def test_signed_bytes_make_the_word_again(x: np.ndarray) -> None:
+    x = np.concatenate([x, np.array([0, -1, 127, 128, 2**63 - 1, -(2**63)])])
+    total = np.zeros(x.size, dtype=np.int64)
+    for place, digit in enumerate(cuda.signed_bytes(torch.from_numpy(x))):
+        assert digit.dtype == torch.int8
+        total += digit.numpy().astype(np.int64) << (8 * place)
+    assert np.array_equal(total, x)
+
+
+@given(seed=seeds, m=st.integers(1, 40), k=st.integers(1, 70), n=st.integers(1, 40))
+def test_a_ring_product_of_bytes_is_the_product(seed: int, m: int, k: int, n: int) -> None:
+    x, y = drawn(seed, m, k), drawn(seed + 1, k, n)
+    assert torch.equal(cuda.ring_product(x, y), x @ y)
+
+
+def test_the_largest_sums_of_bytes_fit_and_long_inner_axes_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    lowest = np.full((1, cuda.INNER), sum(-128 << (8 * place) for place in range(8)) % 2**64, dtype=np.uint64)
+    x = torch.from_numpy(lowest.view(np.int64))
+    assert all(int(digit[0, 0]) == -128 for digit in cuda.signed_bytes(x))
+    assert torch.equal(cuda.ring_product(x, x.T), x @ x.T)
+    monkeypatch.setattr(cuda, "INNER", 16)
+    x, y = drawn(1, 5, 50), drawn(2, 50, 3)
+    assert torch.equal(cuda.ring_product(x, y), x @ y)
+
+
 # --- which kernels --------------------------------------------------------------------------------
 
 
@@ -195,3 +234,12 @@ def test_without_a_compiled_file_the_reference_computes(monkeypatch: pytest.Monk
     assert choose("auto").name == "reference"
     with pytest.raises(ConfigError, match="not built"):
         choose("native")
+
+
+def test_without_a_gpu_the_reason_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match=r"no CUDA device|not installed"):
+        choose("cuda")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=r"pip install 'triune\[gpu\]'"):
+        choose("cuda")
