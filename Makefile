@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
 
-.PHONY: help demo test test-long lint bench bench-peers tables protos clean
+.PHONY: help demo test test-long lint bench bench-peers bench-wan tables protos clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ bench: $(VENV)/.tested ## benchmarks with pytest-benchmark
 
 bench-peers: $(VENV)/.tested ## CrypTen, SPU and MPyC beside Triune, row by row in one run
 	$(RUN) -m benchmarks.compare
+
+bench-wan: $(VENV)/.tested ## the same between parties 1 ms and 40 ms apart
+	$(RUN) -m benchmarks.wan
 
 tables: $(VENV)/.tested ## docs/tables.md: errors and costs, measured (minutes)
 	$(RUN) -m benchmarks.tables

@@ -6,19 +6,21 @@ slowest party counts. Telling and hearing takes some 0.1 ms.
 
 from __future__ import annotations
 
-import ctypes
+import dataclasses
 import multiprocessing
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent import futures
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import combinations
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import grpc
 
+from benchmarks.relay import Network, Pair, relays
 from mpc.kernels import Kernels
 from mpc.randomness import FreshKeys, PairKeys
 from mpc.session import Session
@@ -34,7 +36,6 @@ from parties.node.transport.mesh import Mesh, MeshEvents
 NAMES = ("ada", "bert", "cleo")
 PATIENCE_S = 120.0
 SESSION_BYTES = 32
-_CLONE_NEWNET = 0x40000000
 
 DEFAULT = ComputeConfig(lane_port=0)
 Prepare = Callable[[Session], tuple[Any, ...]]
@@ -50,29 +51,6 @@ class Task:
     number: int
     keys: dict[int, bytes]
     repeat: int = 1
-
-
-@dataclass(frozen=True)
-class Host:
-    """Where a party's process lives: its address, and the network namespace that it enters, if any."""
-
-    address: str = "127.0.0.1"
-    namespace: Path | None = None
-
-    def enter(self) -> None:
-        if self.namespace is not None:
-            with self.namespace.open("rb") as namespace:
-                _setns(namespace.fileno())
-
-
-LOOPBACK = Host()
-
-
-def _setns(descriptor: int) -> None:
-    """Enter a network namespace (`setns(2)`); OSError without the right to."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.setns(descriptor, _CLONE_NEWNET):
-        raise OSError(ctypes.get_errno(), "setns")
 
 
 @dataclass(frozen=True)
@@ -116,19 +94,29 @@ def _answer(pipe: Connection) -> Any:
 
 @contextmanager
 def linked_parties(
-    folder: Path, settings: ComputeConfig = DEFAULT, hosts: Sequence[Host] = (LOOPBACK,) * len(NAMES)
+    folder: Path, settings: ComputeConfig = DEFAULT, network: Network | None = None
 ) -> Iterator[Parties]:
-    """Start the three, wait for their links, and end them."""
+    """Start the three, wait for their links, and end them. Over a `network` there are no lanes."""
     ports = free_ports(len(NAMES))
-    places = zip(NAMES, hosts, ports, strict=True)
-    compute = {name: f"{host.address}:{port}" for name, host, port in places}
+    compute = {name: f"127.0.0.1:{port}" for name, port in zip(NAMES, ports, strict=True)}
     sandbox.init(folder, "bench", compute=compute, holders=[NAMES[0]], analysts=["eve"])
+    with ExitStack() as stack:
+        relayed: dict[Pair, int] = {}
+        if network is not None:
+            settings = settings.model_copy(update={"lane_port": None})
+            by_name = dict(zip(NAMES, ports, strict=True))
+            relayed = stack.enter_context(relays(network, by_name, list(combinations(NAMES, 2))))
+        yield from _started(folder, settings, relayed)
+
+
+def _started(folder: Path, settings: ComputeConfig, relayed: dict[Pair, int]) -> Iterator[Parties]:
     spawn = multiprocessing.get_context("spawn")
     pipes: list[Connection] = []
     processes = []
-    for name, host in zip(NAMES, hosts, strict=True):
+    for name in NAMES:
         here, there = spawn.Pipe()
-        arguments = (folder, name, settings, host, there)
+        dialled = {peer: port for (dialler, peer), port in relayed.items() if dialler == name}
+        arguments = (folder, name, settings, dialled, there)
         processes.append(spawn.Process(target=_serve, args=arguments, daemon=True))
         pipes.append(here)
         processes[-1].start()
@@ -140,10 +128,11 @@ def linked_parties(
             process.join()
 
 
-def _serve(folder: Path, name: str, settings: ComputeConfig, host: Host, pipe: Connection) -> None:
-    host.enter()
+def _serve(
+    folder: Path, name: str, settings: ComputeConfig, dialled: dict[str, int], pipe: Connection
+) -> None:
     kernels = machine.prepare(settings)
-    mesh = _mesh(folder, name, settings)
+    mesh = _mesh(folder, name, settings, dialled)
     while True:
         task = pipe.recv()
         try:
@@ -166,9 +155,16 @@ def _run(mesh: Mesh, kernels: Kernels, task: Task, pipe: Connection) -> Lap:
     return Lap(channel.traffic.rounds - rounds, channel.traffic.bytes_sent - sent)
 
 
-def _mesh(folder: Path, name: str, settings: ComputeConfig) -> Mesh:
+def _mesh(folder: Path, name: str, settings: ComputeConfig, dialled: dict[str, int]) -> Mesh:
     identity = Identity.load(folder / name / "keys")
     consortium = consortia.load(folder / "consortium.toml")
+    members = [
+        dataclasses.replace(member, address=f"127.0.0.1:{dialled[member.name]}")
+        if member.name in dialled
+        else member
+        for member in consortium.members
+    ]
+    consortium = dataclasses.replace(consortium, members=tuple(members))
     up = threading.Semaphore(0)
 
     def linked(_: str, is_up: bool) -> None:
