@@ -76,8 +76,9 @@ class FixedOrder:
         """Columns `[n, ...]` in this order: 2 rounds, all columns together."""
         protocol = columns[0].protocol
         mixed = protocol.shuffle(_packed(columns), self.shuffle)
-        rows = torch.argsort(self.where)
-        return _unpacked(protocol.linear(lambda words: words[rows], mixed), columns)
+        rows = _inverse(self.where)
+        gathered = protocol.linear(lambda words: protocol.kernels.gather(rows, words), mixed)
+        return _unpacked(gathered, columns)
 
     def undo(self, *columns: SecretTensor) -> list[SecretTensor]:
         """Columns `[n, ...]` from this order back into the rows' own: 2 rounds."""
@@ -170,10 +171,14 @@ def _counted(bits: SecretTensor) -> SecretTensor:
 
 
 def _buckets(bits: SecretTensor) -> SecretTensor:
-    """`[2^m, n]` one-hot flags of the values whose bits these are; m - 1 rounds."""
+    """`[2^m, n]` one-hot flags of the values whose bits these are; m - 1 rounds, 2^m - m - 1 products."""
     flags = stack([1 - bits[0], bits[0]])
     for place in range(1, bits.shape[0]):
-        high = bits[place].reshape(1, -1).broadcast_to(flags.shape) * flags
+        bit = bits[place].reshape(1, -1)
+        upper = bit.broadcast_to((flags.shape[0] - 1, flags.shape[1])) * flags[1:]
+        # exactly one flag is 1, so the lowest has what the others leave of the bit
+        lowest = bit - upper.linear(lambda words: words.sum(0, keepdim=True))
+        high = concat([lowest, upper])
         flags = concat([flags - high, high]).view(bound=1)
     return flags
 
@@ -196,18 +201,27 @@ def _ordered(places: SecretTensor, table: Any) -> tuple[Any, Tensor, Any]:
     )
     mixed = protocol.shuffle(joined, shuffle)
     where = protocol.open(protocol.linear(lambda words: words[:, 0].contiguous(), mixed), WHY)
-    _check(where)
-    sorted_rows = torch.argsort(where)
-    return shuffle, where, protocol.linear(lambda words: words[sorted_rows, 1:], mixed)
+    rows, kernels = _inverse(where), protocol.kernels
+    return shuffle, where, protocol.linear(lambda words: kernels.gather(rows, words[:, 1:]), mixed)
 
 
-def _check(where: Tensor) -> None:
-    """What was opened must be a permutation; it is public, so this tells nothing new."""
-    if not torch.equal(torch.sort(where).values, torch.arange(where.numel())):
+def _inverse(where: Tensor) -> Tensor:
+    """The rows in the order of their places. `ProtocolAbort` if what was opened is no permutation.
+
+    It is public, so that this tells nothing new.
+    """
+    count = where.numel()
+    places, rows = torch.arange(count), torch.zeros(count, dtype=torch.int64)
+    inside = count == 0 or bool((where.min() >= 0) & (where.max() < count))
+    if inside:
+        rows[where] = places
+    # a place that is missing has row 0, which is at another place
+    if not inside or not torch.equal(where[rows], places):
         raise ProtocolAbort(
             "A shuffled order that was opened is no permutation.",
             remedy="Do not use this session's results; ask the operators for their nodes' versions.",
         )
+    return rows
 
 
 def _packed(columns: Sequence[SecretTensor]) -> Any:

@@ -90,9 +90,9 @@ def _permute(
 def _left(
     there: Step, back: Step, x: ReplicatedShare, roles: _Roles, first: Tensor, second: Tensor
 ) -> ReplicatedShare:
-    shape = tuple(x.own.shape)
-    once = (x.own + x.next + there.mask(roles.right, shape))[first]
-    there.send(roles.right, (once + there.mask(roles.last, shape))[second])
+    shape, gather = tuple(x.own.shape), there.runtime.kernels.gather
+    once = gather(first, x.own, x.next, there.mask(roles.right, shape))
+    there.send(roles.right, gather(second, once, there.mask(roles.last, shape)))
     return _placed(
         roles.left,
         {roles.last: back.mask(roles.last, shape), roles.right: back.mask(roles.right, shape)},
@@ -102,12 +102,12 @@ def _left(
 def _right(
     there: Step, back: Step, x: ReplicatedShare, roles: _Roles, first: Tensor, third: Tensor
 ) -> ReplicatedShare:
-    shape = tuple(x.own.shape)
+    shape, gather = tuple(x.own.shape), there.runtime.kernels.gather
     mine = x.own if _component(roles.right, roles.last) == roles.right else x.next
-    there.send(roles.last, (mine - there.mask(roles.left, shape))[first])
+    there.send(roles.last, gather(first, mine - there.mask(roles.left, shape)))
     twice = there.recv(roles.left, shape)[0]
     common = back.mask(roles.left, shape)
-    part = twice[third] - common
+    part = gather(third, twice) - common
     back.send(roles.last, part)
     total = part + back.recv(roles.last, shape)[0]
     return _placed(roles.right, {roles.left: common, roles.last: total})
@@ -116,10 +116,11 @@ def _right(
 def _last(
     there: Step, back: Step, roles: _Roles, second: Tensor, third: Tensor, shape: tuple[int, ...]
 ) -> ReplicatedShare:
+    gather = there.runtime.kernels.gather
     once = there.recv(roles.right, shape)[0]
-    twice = (once - there.mask(roles.left, shape))[second]
+    twice = gather(second, once - there.mask(roles.left, shape))
     common = back.mask(roles.left, shape)
-    part = twice[third] - common
+    part = gather(third, twice) - common
     back.send(roles.right, part)
     total = part + back.recv(roles.right, shape)[0]
     return _placed(roles.last, {roles.left: common, roles.right: total})
