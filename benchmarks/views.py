@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from mpc.protocols.replicated.protocol import COSTS
+from mpc.protocols.separable import Octaves
 from mpc.session import Session
 from mpc.simulation import run_parties
 
@@ -37,7 +38,10 @@ RUNS: dict[str, tuple[int, Run]] = {
     "mul": (ELEMENTS, lambda p, x: p.mul(x, x)),
     "dot": (ELEMENTS, lambda p, x: p.dot(*[p.linear(_rows, x)] * 2)),
     "matmul": (ELEMENTS, lambda p, x: p.matmul(*[p.linear(_square, x)] * 2)),
+    "mul_truncate": (ELEMENTS, lambda p, x: p.mul(x, x, 16)),
+    "matmul_truncate": (ELEMENTS, lambda p, x: p.matmul(*[p.linear(_square, x)] * 2, 16)),
     "truncate": (ELEMENTS, lambda p, x: p.truncate(x, 16)),
+    "separable": (ELEMENTS, lambda p, x: p.separable(x, Octaves(22, 27), 30)),
     "and": (64 * ELEMENTS, lambda p, x: p.and_(x, x)),
     "a2b": (ELEMENTS, lambda p, x: p.a2b(x, 62)),
     "b2a": (64 * ELEMENTS, lambda p, x: p.b2a(p.linear(lambda w: w.reshape(1, -1), x), 64 * ELEMENTS)),

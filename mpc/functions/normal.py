@@ -6,13 +6,12 @@ of its place are then XORs of prefix ORs, without a message; a power of two is a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import accumulate
 from operator import xor
 
-import numpy as np
 import torch
 
 from mpc.bits import SecretBits
@@ -36,8 +35,10 @@ def binary_scale(x: SecretTensor, default: int, most: int) -> Scale:
 class Normal:
     """`[n]` words as fractions and powers of two: a word is its fraction times 2^(bits - shift)."""
 
-    #: in [1/2, 1], with as many bits as were wanted; 0 for 0
+    #: in [1/2, 1], with `bits` fraction bits; 0 for 0
     fraction: SecretTensor
+    #: 2^shift, with the sign that makes the fraction positive
+    lift: SecretTensor
     #: `[k, n]`: binary digits of the shift to the left, lowest first
     digits: SecretTensor
     #: flags of words below 0, and of words that are not 0
@@ -51,10 +52,10 @@ class Normal:
         return from_digits(self.digits)
 
 
-def normalised(x: SecretTensor, wanted: int, *, signed: bool = False) -> Normal:
+def normalised(x: SecretTensor, *, signed: bool = False) -> Normal:
     """`[n]` words with their highest 1 at the top; without `signed` a fraction below 0 means nothing.
 
-    About 22 rounds for words of 62 bits: bits, prefix OR, conversion, the shift's power, a product.
+    About 19 rounds for words of 62 bits: bits, prefix OR, conversion, the shift's power, a product.
     """
     bits = x.bound.bit_length()
     digits, negative, top = leading(x, [bits - 1 - place for place in range(bits)], signed=signed)
@@ -64,7 +65,7 @@ def normalised(x: SecretTensor, wanted: int, *, signed: bool = False) -> Normal:
         top = (1 - top).view(bound=1)
     lift, some = products([factors, [top, above]])
     nonzero = (1 - some).view(bound=1) if signed else some
-    return Normal(lifted(x, lift, bits, wanted), digits, negative, nonzero, bits)
+    return Normal(product(x, lift, 0, 1 << bits), lift, digits, negative, nonzero, bits)
 
 
 def leading(
@@ -133,44 +134,6 @@ def products(groups: Sequence[Sequence[SecretTensor]]) -> list[SecretTensor]:
     return [row[0] for row in rows]
 
 
-def lifted(x: SecretTensor, lift: SecretTensor, bits: int, wanted: int) -> SecretTensor:
-    """x lift, a number below 2^bits, as the fraction with `wanted` bits that it is of 2^bits."""
-    if bits > wanted:
-        return product(x, lift, bits - wanted, 1 << wanted)
-    return product(x, lift, 0, 1 << bits).linear(lambda words: words << (wanted - bits), bound=1 << wanted)
-
-
 def product(x: SecretTensor, y: SecretTensor, drop: int, bound: int) -> SecretTensor:
     """Words times words, `drop` bits less; `bound` is what the algorithm guarantees of the outcome."""
     return SecretTensor(x.protocol, x.protocol.mul(x.share, y.share, drop), INTEGER, bound)
-
-
-def interpolated(
-    function: Callable[[np.ndarray], np.ndarray], degree: int, bits: int, reach: float = 1.0
-) -> tuple[int, ...]:
-    """Coefficients with `bits`, lowest first, of the polynomial through Chebyshev's points within `reach`."""
-    fitted = np.polynomial.chebyshev.Chebyshev.interpolate(function, degree, [-reach, reach])
-    return tuple(round(float(c) * 2**bits) for c in fitted.convert(kind=np.polynomial.Polynomial).coef)
-
-
-def powers_of(x: SecretTensor, degree: int, bits: int) -> SecretTensor:
-    """`[degree, ...]`: x, x^2, ... of |x| <= 1 with `bits` fraction bits. 2 ceil(log2 degree) rounds."""
-    bound = (1 << bits) + degree
-    rows = x.view(bound=bound).linear(lambda words: words.unsqueeze(0))
-    while (have := rows.shape[0]) < degree:
-        lower = rows[: degree - have]
-        top = rows[have - 1 :].broadcast_to(lower.shape)
-        rows = concat([rows, product(lower, top, bits, bound)])
-    return rows
-
-
-def polynomial(x: SecretTensor, coefficients: Sequence[int], bits: int, wanted: int) -> SecretTensor:
-    """A public polynomial of |x| <= 1; x and the coefficients have `bits` fraction bits, the value `wanted`.
-
-    Its magnitudes must sum to below 4. 2 ceil(log2 degree) + 2 rounds.
-    """
-    rows = powers_of(x, len(coefficients) - 1, bits)
-    column = torch.tensor(coefficients[1:]).reshape(-1, *[1] * x.ndim)
-    bound = sum(map(abs, coefficients)) << bits
-    total = rows.linear(lambda words: (words * column).sum(0), bound=bound) + (coefficients[0] << bits)
-    return total.view(bound=bound).shifted_down(2 * bits - wanted)

@@ -9,23 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc.checks import demand, in_domain
-from mpc.encoding import DEFAULT_BITS, INTEGER, MAX_MAGNITUDE
+from mpc.encoding import DEFAULT_BITS, INTEGER, MAX_MAGNITUDE, Scale
 from mpc.errors import RangeError
-from mpc.functions.exponential import (
-    MAX_EXP_BITS,
-    NORMAL_BITS,
-    check_exponent,
-    exp2,
-    least_exponent,
-)
-from mpc.functions.logarithm import LOG2, UNIT, of_mantissa
+from mpc.functions.exponential import MAX_EXP_BITS, check_exponent, exp2
+from mpc.functions.logarithm import of_mantissa
 from mpc.functions.normal import Normal, binary_scale, normalised, product
-from mpc.functions.order import limited
 from mpc.protocols.branches import both
 from mpc.tensor import SecretTensor, stack
 
 #: The largest magnitude of an exponent: the error of x^y grows with it, to 2^-15 here.
 MAX_EXPONENT = 1 << 12
+#: Fraction bits of exponents and of logarithms.
+PLACES = 30
 
 
 def power(
@@ -45,7 +40,7 @@ def power(
     `least` is a public lower bound on |x| and belongs to the domain; `most` one above the result, which is
     demanded to hold (`mpc.checks`). Out of the domain the result is `otherwise`; without it that is demanded
     not to happen. `RangeError` before anything runs if the result could leave the ring, and for decimals.
-    Whole powers of integers: 1 round a product; a square of reals 2; else about 65.
+    Whole powers of integers: 1 round a product; a square of reals 2; else about 55.
     """
     if not isinstance(y, SecretTensor) and _by_products_of(x, y):
         return _by_products(x, int(y))
@@ -61,24 +56,34 @@ def power(
     lowest = 0 if exponent.takes_zero and least is None else smallest
     normal, near = both(
         flat.protocol,
-        lambda: normalised(flat, NORMAL_BITS, signed=exponent.takes_negative),
+        lambda: normalised(flat, signed=exponent.takes_negative),
         lambda: _nearer(flat, lowest, signed=exponent.takes_negative) if lowest > 1 else None,
     )
     invalid = _out_of_domain(normal, lowest, signed=exponent.takes_negative) if near is None else near
-    scaled, over = limited(
-        exponent.times((normal.bits - x.scale.bits) - normal.shift, of_mantissa(normal.fraction, LOG2)),
-        least_exponent(scale) << NORMAL_BITS,
-        math.ceil(max(top, least_exponent(scale)) * UNIT),
-    )
-    made = exp2(scaled, NORMAL_BITS, scale, 2.0 ** max(top, 0.0))
-    inside = product(normal.nonzero, (1 - invalid).view(bound=1), 0, 1)
-    if top < reach:
-        demand(product(over, inside, 0, 1), f"a power: no result is above {most:g}")
-    weight = inside
-    if exponent.odd:
-        weight = product((1 - 2 * normal.negative).view(bound=1), inside, 0, 1)
+    made, weight, over = _raised(normal, exponent, x.scale, scale, top, invalid, checked=top < reach)
+    if over is not None:
+        demand(over, f"a power: no result is above {most:g}")
     made = (made * weight).view(bound=made.bound)
     return in_domain(made, invalid, otherwise, "a power: every base is in the domain").reshape(*shape)
+
+
+def _raised(
+    x: Normal, y: _Exponent, given: Scale, scale: Scale, top: float, invalid: SecretTensor, *, checked: bool
+) -> tuple[SecretTensor, SecretTensor, SecretTensor | None]:
+    """|x|^y at `scale`; its sign, 0 out of the domain; if `checked`, flags of what is above 2^top."""
+    scaled = y.times((x.bits - given.bits) - x.shift, of_mantissa(x, "log2", PLACES))
+    high = math.ceil(top * 2**PLACES)
+    made, over = both(
+        x.fraction.protocol,
+        lambda: exp2(scaled, 2.0**PLACES, scale, top),
+        lambda: scaled > high if checked else None,
+    )
+    weight = product(x.nonzero, (1 - invalid).view(bound=1), 0, 1)
+    if over is not None:
+        over = product(over, weight, 0, 1)
+    if y.odd:
+        weight = product((1 - 2 * x.negative).view(bound=1), weight, 0, 1)
+    return made, weight, over
 
 
 def _by_products_of(x: SecretTensor, y: float) -> bool:
@@ -129,8 +134,8 @@ class _Exponent:
         return self.words.bound / 2.0**self.places * max(abs(low), abs(high))
 
     def times(self, whole: SecretTensor, part: SecretTensor) -> SecretTensor:
-        """y (whole + part) with `NORMAL_BITS`, as the part has."""
-        y, up = self.words, NORMAL_BITS - self.places
+        """y (whole + part) with `PLACES`, as the part has."""
+        y, up = self.words, PLACES - self.places
         if isinstance(y, int):
             below = part.linear(lambda words: words * y, bound=part.bound * abs(y))
             below = below.shifted_down(self.places) if self.places else below
@@ -145,13 +150,13 @@ def _public(y: float) -> _Exponent:
         raise _too_large()
     if float(y).is_integer():
         return _Exponent(int(y), 0, takes_negative=True, takes_zero=y > 0, odd=bool(int(y) % 2))
-    places = NORMAL_BITS - max(0, math.frexp(y)[1])
+    places = PLACES - max(0, math.frexp(y)[1])
     return _Exponent(round(y * 2**places), places, takes_zero=y > 0)
 
 
 def _secret(y: SecretTensor) -> _Exponent:
-    scale = binary_scale(y, 0, NORMAL_BITS)
-    if y.bound > min(MAX_EXPONENT * scale.factor, UNIT):
+    scale = binary_scale(y, 0, PLACES)
+    if y.bound > min(MAX_EXPONENT * scale.factor, 1 << PLACES):
         raise _too_large()
     return _Exponent(y.view(scale=INTEGER), scale.bits)
 

@@ -1,35 +1,21 @@
 """Square roots over their whole range, by the same normalising as division.
 
-x 2^(scale) = m 4^e with m in [1/4, 1); 1 / sqrt(m) takes a polynomial of degree 8 (relative error below
-2^-13) and one step of Newton's iteration (3/2 of its square), and sqrt(m) = m / sqrt(m).
+x 2^(scale) = m 4^e with m in [1/4, 1); sqrt(m), or its inverse, is a sum of waves (error below 2^-25).
 """
 
 from __future__ import annotations
 
 import math
-from typing import Final
 
 from mpc.checks import in_domain
 from mpc.encoding import DEFAULT_BITS, INTEGER, MAX_MAGNITUDE, Scale
 from mpc.errors import RangeError
-from mpc.functions.normal import (
-    binary_scale,
-    interpolated,
-    leading,
-    lifted,
-    polynomial,
-    power_factors,
-    product,
-    products,
-)
+from mpc.functions.curves import curve
+from mpc.functions.normal import binary_scale, leading, power_factors, product, products
 from mpc.functions.powers_of_two import KEPT_BITS
 from mpc.protocols.branches import both
 from mpc.tensor import SecretTensor
 
-#: One fraction bit less than in division: squares of up to 4 have to fit.
-NORMAL_BITS = 29
-#: m = 5/8 + t/2 for t within 3/4.
-_RSQRT: Final = interpolated(lambda t: (0.625 + t / 2) ** -0.5, 8, NORMAL_BITS, 0.75)
 #: Words of the operand stay below 2^60, to leave room for the place that makes a power even.
 MAX_BITS = 60
 
@@ -39,7 +25,7 @@ def sqrt(x: SecretTensor, *, otherwise: float | None = None) -> SecretTensor:
 
     Error: below 2 units in the last place plus 2^-22 of the root. Where x is below 0 the result is
     `otherwise`; without it that is demanded not to happen (`mpc.checks`). `RangeError` for decimals and for
-    bounds of 2^60 and above. About 37 rounds.
+    bounds of 2^60 and above. About 26 rounds.
     """
     scale = _root_scale(x)
     bound = math.isqrt(x.bound << (2 * scale.bits - x.scale.bits)) + 4
@@ -91,26 +77,16 @@ def _powered(
     lift, power, valid = products(
         [power_factors(halves, 2), [*roots, valid, some], [valid, some] if least == 1 else [valid]]
     )
-    m = lifted(flat, lift.linear(lambda words: words << lifts[0] % 2), bits + 1, NORMAL_BITS)
+    m = product(flat, lift.linear(lambda words: words << lifts[0] % 2), 0, 1 << (bits + 1))
     # the power of the root is (places - x.scale.bits) / 2, so a constant less half of the lift
     constant = (bits + 1 - x.scale.bits - lifts[0] % 2) // 2
     rest = (1 << halves.shape[0]) - 1
     down = KEPT_BITS - scale.bits + (constant if inverse else rest - constant)
-    kept = _root_of(m, inverse=inverse)
+    root, most = (curve("rsqrt"), 2.0) if inverse else (curve("sqrt"), 1.0)
+    kept = root.at(m, 1 << (bits + 1), KEPT_BITS, most)
     if down < 0:
         wide = product(kept, power, 0, MAX_MAGNITUDE - 1)
         made = wide.linear(lambda words: words << -down, bound=bound)
     else:
         made = product(kept, power, down, bound)
     return made.view(scale=scale).reshape(*x.shape), (1 - valid).view(bound=1).reshape(*x.shape)
-
-
-def _root_of(m: SecretTensor, *, inverse: bool) -> SecretTensor:
-    """sqrt(m), or its inverse, with `KEPT_BITS`, for m in [1/4, 1] with `NORMAL_BITS`. Error below 2^-23."""
-    one = 1 << NORMAL_BITS
-    centred = (2 * m - 5 * one // 4).view(bound=one)
-    w = polynomial(centred, _RSQRT, NORMAL_BITS, NORMAL_BITS)
-    root = product(m, w, NORMAL_BITS, 2 * one)
-    rest = (3 * one - product(root, w, NORMAL_BITS, 2 * one)).view(bound=3 * one)  # 3 - m w^2
-    start, bound = (w, 2) if inverse else (root, 1)
-    return product(start, rest, 2 * NORMAL_BITS + 1 - KEPT_BITS, (bound << KEPT_BITS) + 1024)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 import torch
@@ -120,6 +121,28 @@ class CudaKernels(Kernels):
         kernel = self._fused.truncation_share
         self._fused.launch(kernel, out.numel(), *given, out, BITS=bits, FIRST=int(first))
         return out
+
+    # --- separable functions: torch's own operations, which round as the host's do ----------------
+
+    def wave_words(self, r: Tensor, count: int, stride: int, bits: int) -> Tensor:
+        chosen: Any = super() if self._on(r) else self._host
+        words: Tensor = chosen.wave_words(r, count, stride, bits)
+        return words
+
+    def wave_sum(
+        self, c: Tensor, dealt: Tensor, cosines: Sequence[float], sines: Sequence[float], stride: int
+    ) -> Tensor:
+        chosen: Any = super() if self._on(c, dealt) else self._host
+        total: Tensor = chosen.wave_sum(c, dealt, cosines, sines, stride)
+        return total
+
+    def octave_words(self, r: Tensor, bits: int) -> Tensor:
+        return super().octave_words(r, bits) if self._on(r) else self._host.octave_words(r, bits)
+
+    def octave_product(self, c: Tensor, dealt: Tensor, bits: int) -> Tensor:
+        chosen: Any = super() if self._on(c, dealt) else self._host
+        made: Tensor = chosen.octave_product(c, dealt, bits)
+        return made
 
     # --- words, planes and rows -----------------------------------------------------------------
 

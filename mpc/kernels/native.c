@@ -134,6 +134,150 @@ BODY void shifted_body(const task *t, int64_t from, int64_t to, int level) {
 }
 COMPILE(shifted)
 
+/* --- separable functions (`protocols/separable.py`) -------------------------------------------------------
+ *
+ * In doubles, with sums, products and rounding only, in the reference's order: two parties must come to the
+ * same words on any machine. The build says -ffp-contract=off, so no product is fused with a sum.
+ */
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF
+#endif
+
+enum { BLOCK = 64, OCTAVES = 16, OCTAVE_SHIFT = 60 };
+#define PI 3.141592653589793
+#define LOG2 0.6931471805599453
+
+static const double SINE[] = {1.0, -1.0 / 6, 1.0 / 120, -1.0 / 5040, 1.0 / 362880, -1.0 / 39916800, 1.0 / 6227020800.0,
+                              -1.0 / 1307674368000.0};
+static const double COSINE[] = {1.0, -1.0 / 2, 1.0 / 24, -1.0 / 720, 1.0 / 40320, -1.0 / 3628800, 1.0 / 479001600.0,
+                                -1.0 / 87178291200.0, 1.0 / 20922789888000.0};
+static const double EXPS[] = {1.0, 1.0, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320,
+                              1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600.0, 1.0 / 6227020800.0};
+#define TERMS(TABLE) ((int)(sizeof TABLE / sizeof *TABLE))
+
+BODY double as_double(word x) { double y; memcpy(&y, &x, sizeof y); return y; }
+BODY word as_word(double x) { word y; memcpy(&y, &x, sizeof y); return y; }
+BODY double power_of_two(int64_t e) { return as_double((word)(e + 1023) << 52); }
+/* A number below 2^52, exactly. */
+BODY double exact(word x) { return as_double(x | (word)1075 << 52) - 0x1p52; }
+/* The nearest whole number, even where two are as near; |x| < 2^51. */
+BODY word whole(double x) { return as_word(x + 0x1.8p52) - as_word(0x1.8p52); }
+
+BODY double horner(double x, const double *table, int terms) {
+  double total = table[terms - 1];
+  for (int k = terms - 2; k >= 0; k--) total = total * x + table[k];
+  return total;
+}
+
+typedef struct { double cosine[BLOCK], sine[BLOCK], by_cosine[BLOCK], by_sine[BLOCK]; } waves;
+
+/* Cosine and sine of `many` angles, 2^64 a turn, and what turns them on to the next multiple. */
+BODY void first_waves(const word *angles, int many, int stride, waves *w) {
+  EACH for (int i = 0; i < many; i++) {
+    const double turns = exact((angles[i] ^ (word)1 << 63) >> 12) - 0x1p51;
+    const double quarter = turns * (PI * 0x1p-53), square = quarter * quarter;
+    double c = horner(square, COSINE, TERMS(COSINE)), s = horner(square, SINE, TERMS(SINE)) * quarter;
+    for (int k = 0; k < 2; k++) {
+      const double twice = s + s, doubled = 1.0 - twice * s;
+      s = twice * c, c = doubled;
+    }
+    const double twice = s + s;
+    w->cosine[i] = c, w->sine[i] = s;
+    w->by_cosine[i] = stride == 1 ? c : 1.0 - twice * s, w->by_sine[i] = stride == 1 ? s : twice * c;
+  }
+}
+
+BODY void next_waves(waves *w, int many) {
+  EACH for (int i = 0; i < many; i++) {
+    const double c = w->cosine[i], s = w->sine[i];
+    w->cosine[i] = c * w->by_cosine[i] - s * w->by_sine[i];
+    w->sine[i] = s * w->by_cosine[i] + c * w->by_sine[i];
+  }
+}
+
+BODY int block_of(int64_t at, int64_t to) { return to - at < BLOCK ? (int)(to - at) : BLOCK; }
+
+/* `width` multiples of the angles in0: cosines, then sines, a row of `count` words each; in1 has the unit. */
+BODY void wave_words_body(const task *t, int64_t from, int64_t to, int level) {
+  const double unit = as_double(t->in[1][0]);
+  (void)level;
+  for (int64_t at = from; at < to; at += BLOCK) {
+    const int many = block_of(at, to);
+    waves w;
+    first_waves(t->in[0] + at, many, (int)t->number, &w);
+    for (int64_t k = 0; k < t->width; k++) {
+      word *cosines = t->out[0] + k * t->count + at, *sines = cosines + t->width * t->count;
+      if (k) next_waves(&w, many);
+      EACH for (int i = 0; i < many; i++) {
+        cosines[i] = whole(w.cosine[i] * unit);
+        sines[i] = whole(w.sine[i] * unit);
+      }
+    }
+  }
+}
+COMPILE(wave_words)
+
+/* The sum over `width` multiples of the angles in0: coefficients (in2: of cosines, then sines) times rows of in1. */
+BODY void wave_sum_body(const task *t, int64_t from, int64_t to, int level) {
+  (void)level;
+  for (int64_t at = from; at < to; at += BLOCK) {
+    const int many = block_of(at, to);
+    word total[BLOCK] = {0};
+    waves w;
+    first_waves(t->in[0] + at, many, (int)t->number, &w);
+    for (int64_t k = 0; k < t->width; k++) {
+      const word *cosines = t->in[1] + k * t->count + at, *sines = cosines + t->width * t->count;
+      const double a = as_double(t->in[2][k]), b = as_double(t->in[2][t->width + k]);
+      if (k) next_waves(&w, many);
+      EACH for (int i = 0; i < many; i++)
+        total[i] += whole(a * w.cosine[i] + b * w.sine[i]) * cosines[i] + whole(a * w.sine[i] - b * w.cosine[i]) * sines[i];
+    }
+    memcpy(t->out[0] + at, total, (size_t)many * sizeof(word));
+  }
+}
+COMPILE(wave_sum)
+
+/* 2^(f - 1/2), or its inverse (`by` = -log 2), for what a word holds below its top four bits */
+BODY double octave(word x, double by) {
+  const double below = exact((x << (WORD_BITS - OCTAVE_SHIFT)) >> 12);
+  return horner((below * 0x1p-52 - 0.5) * by, EXPS, TERMS(EXPS));
+}
+
+/* 16 rows of `count` words: row k is 2^(d - f) times the unit in1, d = k less in0's top four bits, mod 16 */
+BODY void octave_words_body(const task *t, int64_t from, int64_t to, int level) {
+  const double unit = as_double(t->in[1][0]);
+  const word *r = t->in[0];
+  (void)level;
+  for (int64_t at = from; at < to; at += BLOCK) {
+    const int many = block_of(at, to);
+    double base[BLOCK];
+    EACH for (int i = 0; i < many; i++) base[i] = octave(r[at + i], -LOG2) * unit;
+    for (int k = 0; k < OCTAVES; k++) {
+      word *out = t->out[0] + k * t->count + at;
+      EACH for (int i = 0; i < many; i++)
+        out[i] = whole(base[i] * power_of_two((k - (int64_t)(r[at + i] >> OCTAVE_SHIFT)) & (OCTAVES - 1)));
+    }
+  }
+}
+COMPILE(octave_words)
+
+/* 2^(f - 1/2) times the unit in2, times the row of in1 (16 of `count` words) that in0's top four bits name; all are read */
+BODY void octave_product_body(const task *t, int64_t from, int64_t to, int level) {
+  const double unit = as_double(t->in[2][0]);
+  const word *c = t->in[0];
+  (void)level;
+  for (int64_t at = from; at < to; at += BLOCK) {
+    const int many = block_of(at, to);
+    word picked[BLOCK] = {0};
+    for (int k = 0; k < OCTAVES; k++) {
+      const word *row = t->in[1] + k * t->count + at;
+      EACH for (int i = 0; i < many; i++) picked[i] += row[i] & -(word)((c[at + i] >> OCTAVE_SHIFT) == (word)k);
+    }
+    EACH for (int i = 0; i < many; i++) t->out[0][at + i] = whole(octave(c[at + i], LOG2) * unit) * picked[i];
+  }
+}
+COMPILE(octave_product)
+
 /* --- words and planes: 64x64 bit transposition (Hacker's Delight, 7-3), eight blocks side by side -------- */
 
 enum { LANES = 8 };
@@ -275,11 +419,13 @@ COMPILE(gather)
 
 /* --- the caller's side ------------------------------------------------------------------------------------ */
 
-enum { CROSS, CROSS_DOT, CROSS_AND, PAIR, SHIFTED, TO_PLANES, FROM_PLANES, BITS_TO_WORDS, WORDS_TO_BITS, FLIP, GATHER, KERNELS };
+enum { CROSS, CROSS_DOT, CROSS_AND, PAIR, SHIFTED, TO_PLANES, FROM_PLANES, BITS_TO_WORDS, WORDS_TO_BITS, FLIP, GATHER,
+       WAVE_WORDS, WAVE_SUM, OCTAVE_WORDS, OCTAVE_PRODUCT, KERNELS };
 
 static kernel *const *const ALL[KERNELS] = {
     cross_at,       cross_dot_at,     cross_and_at,     pair_at, shifted_at, to_planes_at,
     from_planes_at, bits_to_words_at, words_to_bits_at, flip_at, gather_at,
+    wave_words_at,  wave_sum_at,      octave_words_at,  octave_product_at,
 };
 
 /* Run a kernel on [0, work), cut into multiples of `grain`, one piece a thread. */

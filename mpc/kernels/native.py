@@ -10,6 +10,7 @@ import ctypes
 import functools
 import importlib.machinery
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from mpc.errors import ConfigError
-from mpc.kernels.reference import Kernels, Pair, words_for
+from mpc.kernels.reference import OCTAVES, Kernels, Pair, words_for
 
 #: The order of `enum` in the C file.
 _KERNELS: Final = (
@@ -32,11 +33,17 @@ _KERNELS: Final = (
     "words_to_bits",
     "flip",
     "gather",
+    "wave_words",
+    "wave_sum",
+    "octave_words",
+    "octave_product",
 )
 LEVELS: Final = ("plain", "avx2", "avx512")
 #: A thread is given at least so many elements, or words of planes.
 GRAIN: Final = 1 << 13
 GRAIN_PLANES: Final = 1 << 9
+#: Of waves and octaves, which are dozens of words an element.
+GRAIN_ROWS: Final = 1 << 10
 #: Blocks of 64 words are transposed in eights.
 _LANES: Final = 8
 
@@ -168,6 +175,46 @@ class NativeKernels(Kernels):
         self._run("shifted", out.numel(), GRAIN, (opened, *pair, minus), (out,), number=number)
         return out
 
+    # --- separable functions --------------------------------------------------------------------
+
+    def wave_words(self, r: Tensor, count: int, stride: int, bits: int) -> Tensor:
+        if not _here(r):
+            return super().wave_words(r, count, stride, bits)
+        out = torch.empty((2 * count, r.numel()), dtype=torch.int64)
+        given = (r, _doubles(2.0**bits))
+        self._run(
+            "wave_words", r.numel(), GRAIN_ROWS, given, (out,), count=r.numel(), width=count, number=stride
+        )
+        return out
+
+    def wave_sum(
+        self, c: Tensor, dealt: Tensor, cosines: Sequence[float], sines: Sequence[float], stride: int
+    ) -> Tensor:
+        if not _here(c, dealt):
+            return super().wave_sum(c, dealt, cosines, sines, stride)
+        out, width = torch.empty(c.shape, dtype=torch.int64), len(cosines)
+        given = (c, dealt, _doubles(*cosines, *sines))
+        self._run(
+            "wave_sum", c.numel(), GRAIN_ROWS, given, (out,), count=c.numel(), width=width, number=stride
+        )
+        return out
+
+    def octave_words(self, r: Tensor, bits: int) -> Tensor:
+        if not _here(r):
+            return super().octave_words(r, bits)
+        out = torch.empty((OCTAVES, r.numel()), dtype=torch.int64)
+        given = (r, _doubles(2.0**bits * math.sqrt(0.5)))
+        self._run("octave_words", r.numel(), GRAIN_ROWS, given, (out,), count=r.numel())
+        return out
+
+    def octave_product(self, c: Tensor, dealt: Tensor, bits: int) -> Tensor:
+        if not _here(c, dealt):
+            return super().octave_product(c, dealt, bits)
+        out = torch.empty(c.shape, dtype=torch.int64)
+        given = (c, dealt, _doubles(2.0**bits))
+        self._run("octave_product", c.numel(), GRAIN_ROWS, given, (out,), count=c.numel())
+        return out
+
     # --- words and planes -----------------------------------------------------------------------
 
     def to_planes(self, x: Tensor, count: int) -> Tensor:
@@ -261,3 +308,8 @@ def _here(*tensors: Tensor) -> bool:
         tensor.device.type == "cpu" and tensor.dtype == torch.int64 and tensor.numel() > 0
         for tensor in tensors
     )
+
+
+def _doubles(*numbers: float) -> Tensor:
+    """Doubles as the words that hold them."""
+    return torch.tensor(numbers, dtype=torch.float64).view(torch.int64)

@@ -11,6 +11,8 @@ taken off: a part of a fresh sharing of zero.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import torch
@@ -26,6 +28,19 @@ _SWAP_MASKS: Final = {
     2: 0x3333333333333333,
     1: 0x5555555555555555,
 }
+
+#: Rows of a table of octaves, one for each value of a word's top bits.
+OCTAVES: Final = 16
+_OCTAVE_BITS: Final = OCTAVES.bit_length() - 1
+#: Of a word so many bits become a double: few enough for processors that convert no longer ones.
+_EXACT: Final = 52
+_TOP: Final = -(1 << 63)
+#: Taylor's, lowest first, in the square of an angle within pi / 4 (sine, cosine) and in |t| <= log(2) / 2.
+_SINE: Final = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(8))
+_COSINE: Final = tuple((-1) ** k / math.factorial(2 * k) for k in range(9))
+#: log(2) as every machine has it.
+_LOG2: Final = 0.6931471805599453
+_EXP: Final = tuple(1 / math.factorial(k) for k in range(14))
 
 Pair = tuple[Tensor, Tensor]
 
@@ -99,6 +114,61 @@ class Kernels:
             return x.clone()
         return (x >> bits) & ((torch.ones_like(x) << (WORD_BITS - bits)) - 1)
 
+    # --- separable functions (`mpc.protocols.separable`) -----------------------------------------
+    #
+    # Two parties must come to the same factors, bit for bit, on any machine: doubles, and nothing of them but
+    # sums, products and rounding to whole numbers, one after the other (IEEE 754 defines each).
+
+    def wave_words(self, r: Tensor, count: int, stride: int, bits: int) -> Tensor:
+        """`[n]` angles, 2^64 a turn -> `[2 count, n]`: cosines, then sines, of 1, 1 + stride, ... times them.
+
+        Rounded to `bits` fraction bits.
+        """
+        waves = list(_waves(r, count, stride))
+        unit = 2.0**bits
+        rows = [_whole(wave[part] * unit) for part in (0, 1) for wave in waves]
+        return torch.stack(rows) if rows else r.new_empty((0, *r.shape))
+
+    def wave_sum(
+        self, c: Tensor, dealt: Tensor, cosines: Sequence[float], sines: Sequence[float], stride: int
+    ) -> Tensor:
+        """`[n]`: the sum of a cos(k (c - r)) + b sin(k (c - r)); `dealt` are `wave_words` of r, or shares.
+
+        a and b, the coefficients, times a cosine or sine are rounded to whole numbers.
+        """
+        total, count = torch.zeros_like(c), len(cosines)
+        for place, (cosine, sine) in enumerate(_waves(c, count, stride)):
+            a, b = cosines[place], sines[place]
+            total += _whole(a * cosine + b * sine) * dealt[place]
+            total += _whole(a * sine - b * cosine) * dealt[count + place]
+        return total
+
+    def octave_words(self, r: Tensor, bits: int) -> Tensor:
+        """`[n]` -> `[16, n]`: row k is 2^(d - f) with `bits` fraction bits.
+
+        r = 2^60 (i + f), i whole, and d = k - i mod 16.
+        """
+        base = _exp2(r, -1) * (2.0**bits * math.sqrt(0.5))
+        first = self.shift_right(r, WORD_BITS - _OCTAVE_BITS)
+        return torch.stack(
+            [
+                _whole(base * (torch.ones_like(r) << ((row - first) & (OCTAVES - 1))).to(torch.float64))
+                for row in range(OCTAVES)
+            ]
+        )
+
+    def octave_product(self, c: Tensor, dealt: Tensor, bits: int) -> Tensor:
+        """`[n]`: 2^(f - 1/2) with `bits` fraction bits, c = 2^60 (i + f), times row i of `[16, n]`.
+
+        Every row is read, whatever c is.
+        """
+        factor = _whole(_exp2(c, 1) * 2.0**bits)
+        first = self.shift_right(c, WORD_BITS - _OCTAVE_BITS)
+        picked = torch.zeros_like(c)
+        for row in range(OCTAVES):
+            picked += dealt[row] * (first == row)
+        return factor * picked
+
     # --- words and planes -----------------------------------------------------------------------
 
     def to_planes(self, x: Tensor, count: int) -> Tensor:
@@ -160,3 +230,48 @@ def _transpose(blocks: Tensor) -> Tensor:
         swap = ((low >> width) ^ high) & mask
         out = torch.stack((low ^ (swap << width), high ^ swap), dim=2).reshape(-1, WORD_BITS)
     return out
+
+
+def _whole(x: Tensor) -> Tensor:
+    """The nearest whole number, even where two are as near; below 2^51."""
+    return torch.round(x).to(torch.int64)
+
+
+def _exact(words: Tensor) -> Tensor:
+    """The upper bits as a number."""
+    below = WORD_BITS - _EXACT
+    return ((words >> below) & ((1 << _EXACT) - 1)).to(torch.float64)
+
+
+def _polynomial(x: Tensor, coefficients: Sequence[float]) -> Tensor:
+    total = torch.full_like(x, coefficients[-1])
+    for coefficient in reversed(coefficients[:-1]):
+        total = total * x + coefficient
+    return total
+
+
+def _waves(words: Tensor, count: int, stride: int) -> Iterator[Pair]:
+    """Cosine and sine of 1, 1 + stride, ... times an angle, 2^64 a turn; `stride` is 1 or 2."""
+    turns = _exact(words ^ _TOP) - 2.0 ** (_EXACT - 1)
+    angle = turns * (math.pi / 2.0 ** (_EXACT + 1))  # a quarter, so that it is within pi / 4
+    square = angle * angle
+    cosine, sine = _polynomial(square, _COSINE), _polynomial(square, _SINE) * angle
+    for _ in range(2):
+        cosine, sine = _doubled(cosine, sine)
+    by_cosine, by_sine = (cosine, sine) if stride == 1 else _doubled(cosine, sine)
+    for place in range(count):
+        if place:
+            cosine, sine = cosine * by_cosine - sine * by_sine, sine * by_cosine + cosine * by_sine
+        yield cosine, sine
+
+
+def _doubled(cosine: Tensor, sine: Tensor) -> Pair:
+    """Of the doubled angle."""
+    twice = sine + sine
+    return 1.0 - twice * sine, twice * cosine
+
+
+def _exp2(words: Tensor, sign: int) -> Tensor:
+    """2^(sign (f - 1/2)), where f is what a word holds below its top four bits."""
+    middle = _exact(words << _OCTAVE_BITS) * 2.0**-_EXACT - 0.5
+    return _polynomial(middle * (sign * _LOG2), _EXP)

@@ -22,6 +22,7 @@ from torch import Tensor
 from mpc.channel import Channel, Payload, Tag
 from mpc.errors import NotSupported, ProtocolAbort
 from mpc.kernels import Kernels, choose
+from mpc.protocols.separable import Separable
 from mpc.randomness import Address, PairKeys
 
 ShareT = TypeVar("ShareT")
@@ -298,6 +299,10 @@ class Protocol(ABC, Generic[ShareT]):
     def matmul(self, x: ShareT, y: ShareT, truncate: int = 0) -> ShareT: ...
     @abstractmethod
     def truncate(self, x: ShareT, bits: int | Tensor) -> ShareT: ...
+
+    @abstractmethod
+    def separable(self, x: ShareT, function: Separable, bits: int | Tensor) -> ShareT:
+        """f of flat `[n]` words, `bits` fraction bits less; `[k, 1]` shifts make `[k, n]`."""
 
     # bits
     @abstractmethod

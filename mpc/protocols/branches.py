@@ -23,6 +23,8 @@ Other = TypeVar("Other")
 SHORTEST: Final = 1 << 21
 PIECE: Final = 1 << 20
 IN_FLIGHT: Final = 3
+#: Where one party deals many words, turns are worth more than what a piece costs from here on.
+SHORTEST_DEALT: Final = 1 << 13
 #: Pieces end where a word of packed bits ends.
 _ALIGNMENT: Final = 64
 
@@ -46,9 +48,12 @@ def both(
     return made, beside
 
 
-def pieces(runtime: Runtime, elements: int, body: Callable[[slice], Result]) -> list[Result]:
-    """`body` of each piece of a vector, in order; a short vector is one piece, and no branch."""
-    cuts = list(cut(elements, runtime.channel.parties))
+def pieces(runtime: Runtime, elements: int, body: Callable[[slice], Result], rows: int = 1) -> list[Result]:
+    """`body` of each piece of a vector, in order; a short vector is one piece, and no branch.
+
+    `rows`: words that are dealt for each element, where they are many.
+    """
+    cuts = list(cut(elements, runtime.channel.parties, rows))
     if len(cuts) == 1:
         return [body(cuts[0])]
 
@@ -58,21 +63,21 @@ def pieces(runtime: Runtime, elements: int, body: Callable[[slice], Result]) -> 
     return _run(runtime, [work(piece) for piece in cuts], IN_FLIGHT, pieces=True)
 
 
-def cut(elements: int, parties: int) -> Iterator[slice]:
+def cut(elements: int, parties: int, rows: int = 1) -> Iterator[slice]:
     """The pieces of a vector; as many as make the parties' turns come out even."""
-    if elements < SHORTEST:
+    if elements < (SHORTEST if rows == 1 else SHORTEST_DEALT):
         yield slice(0, elements)
         return
-    count = parties * -(-elements // (parties * PIECE))
+    count = parties * -(-elements * rows // (parties * PIECE))
     size = -(-elements // (count * _ALIGNMENT)) * _ALIGNMENT
     for start in range(0, elements, size):
         yield slice(start, min(start + size, elements))
 
 
-def cost_in_pieces(cost: Callable[..., Cost], elements: int, *facts: Any) -> Cost:
+def cost_in_pieces(cost: Callable[..., Cost], elements: int, *facts: Any, rows: int = 1) -> Cost:
     """What a primitive of declared cost takes for a vector that is cut: the rounds of one, bytes in turns."""
     parties = len(cost(_ALIGNMENT, *facts).sent)
-    made = [cost(piece.stop - piece.start, *facts) for piece in cut(elements, parties)]
+    made = [cost(piece.stop - piece.start, *facts) for piece in cut(elements, parties, rows)]
     sent = [
         sum(part.sent[(party - turn) % parties] for turn, part in enumerate(made)) for party in range(parties)
     ]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mpc.errors import ProtocolAbort
 from mpc.protocols.base import Guarantees, Protocol
+from mpc.protocols.separable import Separable
 
 
 class CleartextProtocol(Protocol[Tensor]):
@@ -60,6 +61,10 @@ class CleartextProtocol(Protocol[Tensor]):
 
     def truncate(self, x: Tensor, bits: int | Tensor) -> Tensor:
         return x >> bits
+
+    def separable(self, x: Tensor, function: Separable, bits: int | Tensor) -> Tensor:
+        dealt = function.dealt(self.kernels, torch.zeros_like(x))
+        return function.part(self.kernels, x, dealt, first=True) >> bits
 
     def xor_public(self, x: Tensor, words: Tensor) -> Tensor:
         return x ^ words

@@ -10,11 +10,14 @@ import torch
 
 from mpc.protocols.base import Cost
 from mpc.protocols.replicated.protocol import COSTS
+from mpc.protocols.separable import Octaves, Waves
 from mpc.randomness import OnceLedger
 from mpc.session import Session
 from mpc.simulation import run_parties
 
 Run = Callable[[Any, Any], object]
+WAVES = Waves((1e9, 1e8), (0.0, 1e7), 1 << 60, 1, 30)
+SHIFTS = torch.tensor([[20], [34], [48]])
 
 CASES: dict[str, Callable[[], list[tuple[Cost, int, Run]]]] = {
     "input": lambda: [
@@ -31,9 +34,17 @@ CASES: dict[str, Callable[[], list[tuple[Cost, int, Run]]]] = {
     "matmul": lambda: [(COSTS["matmul"](36), 36, lambda p, x: p.matmul(*[p.linear(_square, x)] * 2))],
     "truncate": lambda: [
         (COSTS["truncate"](130), 130, lambda p, x: p.truncate(x, 16)),
-        (COSTS["truncate"](130), 130, lambda p, x: p.mul(x, x, 16)),
-        (COSTS["truncate"](1), 130, lambda p, x: p.dot(x, x, 16)),
-        (COSTS["truncate"](36), 36, lambda p, x: p.matmul(*[p.linear(_square, x)] * 2, 16)),
+        (COSTS["truncate"](130), 130, lambda p, x: p.truncate(x, torch.full((130,), 16))),
+    ],
+    "mul_truncate": lambda: [(COSTS["mul_truncate"](130), 130, lambda p, x: p.mul(x, x, 16))],
+    "matmul_truncate": lambda: [
+        (COSTS["matmul_truncate"](1), 130, lambda p, x: p.dot(x, x, 16)),
+        (COSTS["matmul_truncate"](36), 36, lambda p, x: p.matmul(*[p.linear(_square, x)] * 2, 16)),
+    ],
+    "separable": lambda: [
+        (COSTS["separable"](130, WAVES.rows), 130, lambda p, x: p.separable(x, WAVES, 30)),
+        (COSTS["separable"](9000, WAVES.rows), 9000, lambda p, x: p.separable(x, WAVES, 30)),
+        (COSTS["separable"](130, 16, 3), 130, lambda p, x: p.separable(x, Octaves(22, 27), SHIFTS)),
     ],
     "and": lambda: [(COSTS["and"](130), 130, lambda p, x: p.and_(x, x))],
     "b2a": lambda: [

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+import mpc
 from mpc.channel import memory_network
 from mpc.encoding import INTEGER
 from mpc.errors import ConfigError, ProtocolAbort, RangeError
@@ -205,11 +206,44 @@ def test_the_dealer_refuses_shifts_that_are_none(shifts: list[Any]) -> None:
         run_parties(program, protocol="crypten", parties=2)
 
 
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        ("waves", (65, 1, 30)),
+        ("waves", (0, 1, 30)),
+        ("waves", (3, 3, 30)),
+        ("waves", (3, 1)),
+        ("octaves", (60,)),
+    ],
+)
+def test_the_dealer_refuses_functions_that_are_none(kind: str, spec: tuple[int, ...]) -> None:
+    def program(session: Session) -> None:
+        session.protocol._deals.take(Request(kind, ((4,), spec)), [(4,), (1, 4)])
+
+    with pytest.raises(ProtocolAbort, match="a function that is none"):
+        run_parties(program, protocol="crypten", parties=2)
+
+
+@pytest.mark.parametrize("parties", COUNTS)
+def test_separable_functions(parties: int) -> None:
+    """The same as in the clear, and a dealer who knows no coefficient."""
+    x = np.array([-7.5, -1.0, 0.0, 0.25, 3.0, 40.0])
+
+    def program(session: Session) -> Any:
+        shared = session.input(x, owner=0, bound=41 << 16)
+        return mpc.tanh(shared), mpc.exp(shared - 38, most=3.0)
+
+    tanh, exp = opened(program, parties)
+    assert np.abs(tanh - np.tanh(x)).max() < 2 * 2.0**-16
+    assert (np.abs(exp - np.exp(x - 38)) < 2 * 2.0**-16 + 2.0**-21 * np.exp(x - 38)).all()
+
+
 def test_requests_come_back_as_they_were() -> None:
     for request in (
         Request("end", ((), ())),
         Request("matmul", ((2, 3), (3, 4))),
         Request("and", ((5,), (5,))),
+        Request("waves", ((5,), (17, 2, 29))),
     ):
         assert Request.from_words(request.to_words()) == request
 

@@ -118,6 +118,51 @@ def test_a_dealt_pair_truncates(kernels: Kernels, x: np.ndarray, seed: int, bits
     assert ((error == 0) | (error == 1)).all()
 
 
+@every
+@given(seed=seeds, stride=st.integers(1, 2))
+def test_waves_are_cosines_and_sines(kernels: Kernels, seed: int, stride: int) -> None:
+    words, count = drawn(seed, 70), 40
+    words[:4] = torch.tensor([0, -(2**63), 2**63 - 1, 2**62])
+    made = kernels.wave_words(words, count, stride, 40).numpy() / 2.0**40
+    multiples = [1 + stride * place for place in range(count)]
+    turns = [[int(word) * multiple % 2**64 / 2**64 for word in words] for multiple in multiples]
+    angles = 2 * np.pi * np.array(turns)
+    assert np.abs(made[:count] - np.cos(angles)).max() < 2.0**-38
+    assert np.abs(made[count:] - np.sin(angles)).max() < 2.0**-38
+
+
+@every
+@given(seed=seeds)
+def test_a_sum_of_waves_of_a_difference(kernels: Kernels, seed: int) -> None:
+    """From the words that are dealt of r, f(c - r): whatever the two are, also where the difference wraps."""
+    c, r = pair(seed, 70)
+    made = kernels.wave_sum(
+        c, kernels.wave_words(r, 3, 2, 30), [2.0**30, 0.0, 1e8], [3e8, -(2.0**29), 0.0], 2
+    )
+    angles = np.pi * (c - r).numpy() / 2.0**63
+    want = (
+        2.0**30 * np.cos(angles)
+        + 1e8 * np.cos(5 * angles)
+        + 3e8 * np.sin(angles)
+        - 2.0**29 * np.sin(3 * angles)
+    )
+    assert np.abs(made.numpy() / 2.0**30 - want).max() < 8
+
+
+@every
+@given(seed=seeds)
+def test_octaves_of_a_difference(kernels: Kernels, seed: int) -> None:
+    """2^x for x from 0.5 to 14.5 octaves, from any c and the words that are dealt of r = c - x."""
+    rng = np.random.default_rng(seed)
+    x = rng.integers(1 << 59, 29 << 59, 70, dtype=np.uint64)
+    x[:2] = 1 << 59, (29 << 59) - 1
+    c = drawn(seed, 70)
+    r = c - torch.from_numpy(x.view(np.int64))
+    made = kernels.octave_product(c, kernels.octave_words(r, 22), 27).numpy()
+    want = np.exp2(x / 2.0**60 - 0.5 + 49)
+    assert np.abs(made.view(np.uint64).astype(np.float64) / want - 1).max() < 2.0**-22
+
+
 # --- the same words as the reference, for odd sizes, strides and nothing at all ------------------
 
 sizes = st.sampled_from([0, 1, 7, 63, 64, 65, 511, 513, 9000, 20_001])
@@ -147,6 +192,12 @@ KERNELS: dict[str, Callable[[Kernels, int, int], Any]] = {
         drawn(s, n).argsort(), *(drawn(s + i, n, 3) for i in range(1 + s % 3))
     ),
     "gather of a vector": lambda k, n, s: k.gather(drawn(s, n).argsort(), drawn(s + 1, n)),
+    "wave words": lambda k, n, s: k.wave_words(drawn(s, n), 1 + s % 20, 1 + s % 2, 30),
+    "wave sum": lambda k, n, s: k.wave_sum(
+        drawn(s, n), drawn(s + 1, 6, n), [2e9, 3.7e8, -1e7], [0.0, 1e9, s * 0.37], 1 + s % 2
+    ),
+    "octave words": lambda k, n, s: k.octave_words(drawn(s, n), 20 + s % 5),
+    "octave product": lambda k, n, s: k.octave_product(drawn(s, n), drawn(s + 1, 16, n), 20 + s % 8),
     "argsort": lambda k, n, s: k.argsort(drawn(s, n) >> (s % 64)),
     "inverse": lambda k, n, s: k.inverse(drawn(s, n).argsort()),
 }

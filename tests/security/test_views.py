@@ -21,6 +21,7 @@ from mpc.channel import memory_network
 from mpc.protocols.base import Step
 from mpc.protocols.replicated import arithmetic, shares
 from mpc.protocols.replicated.shares import PARTIES, ReplicatedShare
+from mpc.protocols.separable import Octaves, Waves
 from mpc.randomness import Address, FreshKeys, PairKeys
 from mpc.session import Session
 
@@ -29,6 +30,8 @@ ELEMENTS = 1024  # whole words of packed bits
 BYTE_VALUES = 256
 #: Chi-squared of 255 degrees of freedom: above this once in 10^10 tests of uniform bytes.
 LIMIT = 430.0
+
+WAVES = Waves((1e9, 1e8), (0.0, 1e7), 1 << 60, 1, 30)
 
 Words = np.ndarray
 Primitive = Callable[[Session, ReplicatedShare, ReplicatedShare], object]
@@ -40,6 +43,8 @@ PRIMITIVES: dict[str, Primitive] = {
     "matmul": lambda s, x, y: s.protocol.matmul(_table(s, x), _table(s, y)),
     "truncate": lambda s, x, y: s.protocol.truncate(x, 16),
     "mul and truncate": lambda s, x, y: s.protocol.mul(x, y, 16),
+    "waves": lambda s, x, y: s.protocol.separable(x, WAVES, 30),
+    "octaves": lambda s, x, y: s.protocol.separable(x, Octaves(22, 27), torch.tensor([[20], [34]])),
     "and": lambda s, x, y: s.protocol.and_(x, y),
     "a2b": lambda s, x, y: s.protocol.a2b(x, 64),
     "b2a": lambda s, x, y: s.protocol.b2a(s.protocol.linear(lambda w: w[:16].reshape(1, -1), x), ELEMENTS),
@@ -67,10 +72,11 @@ def components(value: int, party: int, seed: int) -> list[Words]:
 
 
 class View:
-    """What one party receives in a run, and the mask streams that it knows."""
+    """What one party receives in a run, what it sends, and the mask streams that it knows."""
 
     def __init__(self) -> None:
         self.received: dict[tuple[Any, ...], Words] = {}
+        self.sent: dict[tuple[Any, ...], Words] = {}
         self.masks: dict[tuple[Any, ...], Words] = {}
 
 
@@ -92,19 +98,23 @@ def observe(primitive: Primitive, party: int, value: int) -> View:
 
 
 def _record(view: View, channel: Any, keys: PairKeys) -> None:
-    receive, draw = channel.recv, keys.words
+    receive, give, draw = channel.recv, channel.send, keys.words
 
     def recv(frm: int, tag: Any) -> Any:
         full, payload = receive(frm, tag)
         view.received[tag.slot, frm] = np.frombuffer(payload, dtype="<i8").copy()
         return full, payload
 
+    def send(to: int, tag: Any, payload: Any) -> None:
+        view.sent[tag.slot, to] = np.frombuffer(payload, dtype="<i8").copy()
+        give(to, tag, payload)
+
     def words(peer: int, address: Address, elements: int) -> Any:
         stream = draw(peer, address, elements)
         view.masks[address, peer] = stream.numpy().copy()
         return stream
 
-    channel.recv, keys.words = recv, words
+    channel.recv, channel.send, keys.words = recv, send, words
 
 
 def _together(programs: list[Callable[[], None]]) -> None:
@@ -124,16 +134,30 @@ def suspicious(primitive: Primitive, party: int) -> list[str]:
 
 
 def _joint(view: View) -> Iterator[tuple[str, Words]]:
-    messages = {f"{slot} from {frm}": words for (slot, frm), words in view.received.items()}
-    known = {f"mask {address.purpose} {address.index} {address.lane} with {peer}": words
+    """Each message, and its sums and differences with one or two things that the party knew when it came.
+
+    What it sends later may be made from the message, and proves nothing.
+    """
+    messages = {(slot, frm): words for (slot, frm), words in view.received.items()}
+    masks = {f"mask {address.purpose} {address.index} {address.lane} with {peer}": words
              for (address, peer), words in view.masks.items()}  # fmt: skip
-    known |= dict(_permuted(known))
-    yield from messages.items()
-    pairs = [*combinations(messages.items(), 2), *((m, k) for m in messages.items() for k in known.items())]
-    for (name, words), (other, partner) in pairs:
-        if words.size == partner.size:
-            yield f"{name} - {other}", words - partner
-            yield f"{name} ^ {other}", words ^ partner
+    masks |= dict(_permuted(masks))
+    for (slot, frm), words in messages.items():
+        name = f"{slot} from {frm}"
+        yield name, words
+        known = masks | {f"sent {at} to {to}": own for (at, to), own in view.sent.items() if at <= slot}
+        known = {other: partner for other, partner in known.items() if partner.size == words.size}
+        others = {
+            f"{at} from {peer}": own for (at, peer), own in messages.items() if (at, peer) > (slot, frm)
+        }
+        for other, partner in [*known.items(), *others.items()]:
+            if words.size == partner.size:
+                yield f"{name} - {other}", words - partner
+                yield f"{name} ^ {other}", words ^ partner
+        for (one, mine), (other, too) in combinations(known.items(), 2):
+            for sign, both in (("+", words + mine), ("-", words - mine)):
+                yield f"{name} {sign} {one} + {other}", both + too
+                yield f"{name} {sign} {one} - {other}", both - too
 
 
 def _permuted(known: dict[str, Words]) -> Iterator[tuple[str, Words]]:
@@ -188,7 +212,9 @@ def test_a_missing_mask_is_found(monkeypatch: pytest.MonkeyPatch, name: str) -> 
 
 @pytest.mark.parametrize(
     ("name", "pair"),
-    [("truncate", {0, 2}), ("truncate", {1, 2}), ("sign", {1, 2}), ("sign", {0, 1}), ("b2a", {0, 1}),
+    [("truncate", {0, 2}), ("truncate", {1, 2}), ("mul and truncate", {0, 2}), ("mul and truncate", {1, 2}),
+     ("waves", {0, 2}), ("waves", {1, 2}), ("octaves", {0, 2}), ("octaves", {1, 2}),
+     ("sign", {1, 2}), ("sign", {0, 1}), ("b2a", {0, 1}),
      ("shuffle", {0, 1}), ("shuffle", {0, 2}), ("unshuffle", {1, 2}), ("unshuffle", {0, 2})],
 )  # fmt: skip
 def test_streams_of_a_pair_that_are_missing_are_found(

@@ -18,16 +18,21 @@ from torch import Tensor
 
 from mpc.errors import PeerSilent, ProtocolAbort
 from mpc.protocols.base import Runtime, Step
+from mpc.protocols.separable import Octaves, Separable, Waves
 from mpc.protocols.truncation_pairs import in_reach
 
 Shape = tuple[int, ...]
 #: Deals have a branch of their own, so that the dealer need not know what happens between them. Branches of
 #: `gather` have at least two places.
 BRANCH: Final = (0,)
-KINDS: Final = ("end", "mul", "matmul", "and", "bit", "truncate")
+KINDS: Final = ("end", "mul", "matmul", "and", "bit", "truncate", "waves", "octaves")
+KIND_OF: Final[dict[type[Separable], str]] = {Waves: "waves", Octaves: "octaves"}
 MAX_AXES: Final = 8
 #: kind, number of axes and sizes of the first shape, of the second (words).
 HEAD_WORDS: Final = 1 + 2 * (1 + MAX_AXES)
+#: Waves, stride and bits; bits of octaves.
+MOST_WAVES: Final = (64, 2, 32)
+MOST_OCTAVE_BITS: Final = 34
 #: The dealer refuses to deal more at once (elements).
 MAX_ELEMENTS: Final = 1 << 31
 
@@ -88,7 +93,7 @@ class Deals:
 
 
 #: How many parts of each kind are free streams at party 0 too; the rest is the correction.
-FREE: Final = {"mul": 2, "matmul": 2, "and": 2, "bit": 1, "truncate": 1}
+FREE: Final = {"mul": 2, "matmul": 2, "and": 2, "bit": 1, "truncate": 1, "waves": 1, "octaves": 1}
 
 
 def serve(runtime: Runtime, parties: int) -> None:
@@ -129,6 +134,8 @@ class _Deal:
             self._triple(request, torch.bitwise_and, torch.bitwise_xor, torch.bitwise_xor)
         elif request.kind == "bit":
             self._bit(request.shapes[0])
+        elif request.kind in KIND_OF.values():
+            self._words(request.shapes[0], _function(request))
         elif shifts is not None:
             self._pair(request.shapes[0], shifts)
 
@@ -166,6 +173,24 @@ class _Deal:
             low - self._all(shape, 1, torch.add, first=1),
             top - self._all(shape, 2, torch.add, first=1),
         )
+
+    def _words(self, shape: Shape, function: Separable) -> None:
+        """r, and the words of it that a separable function takes."""
+        r = self._all(shape, 0, torch.add)
+        words = function.dealt(self._step.runtime.kernels, r)
+        self._step.send(0, words - self._all(tuple(words.shape), 1, torch.add, first=1))
+
+
+def _function(request: Request) -> Separable:
+    """What a request's numbers say of a separable function: no coefficients. `ProtocolAbort` for others."""
+    spec = request.shapes[1]
+    if request.kind == "waves" and len(spec) == len(MOST_WAVES):
+        count, stride, bits = spec
+        if all(0 < number <= most for number, most in zip(spec, MOST_WAVES, strict=True)):
+            return Waves((0.0,) * count, (0.0,) * count, 0, stride, bits)
+    if request.kind == "octaves" and len(spec) == 1 and 0 < spec[0] <= MOST_OCTAVE_BITS:
+        return Octaves(spec[0], 0)
+    raise ProtocolAbort("The dealer was asked for a function that is none.")
 
 
 def _broadcasts(shifts: Tensor, shape: Shape) -> bool:

@@ -15,9 +15,10 @@ from torch import Tensor
 from mpc.errors import ConfigError, ProtocolAbort
 from mpc.protocols.base import Guarantees, Protocol, Runtime, lacks_permutations
 from mpc.protocols.crypten import dealer, truncation
-from mpc.protocols.crypten.dealer import Deals, Request
+from mpc.protocols.crypten.dealer import KIND_OF, Deals, Request
 from mpc.protocols.crypten.process import Worker
 from mpc.protocols.crypten.shares import CryptenShare
+from mpc.protocols.separable import Separable, for_each
 
 FEWEST, MOST = 2, 5
 
@@ -156,6 +157,15 @@ class CryptenProtocol(Protocol[CryptenShare]):
     def truncate(self, x: CryptenShare, bits: int | Tensor) -> CryptenShare:
         part = truncation.truncate(self.runtime, self._deals, self._open, x.words, bits)
         return CryptenShare(part)
+
+    def separable(self, x: CryptenShare, function: Separable, bits: int | Tensor) -> CryptenShare:
+        """c = x + r, where r is dealt with the words of it: one opening."""
+        shape = tuple(x.words.shape)
+        request = Request(KIND_OF[type(function)], (shape, function.spec))
+        r, dealt = self._deals.take(request, [shape, (function.rows, *shape)])
+        opened = self._open(x.words + r)
+        part = function.part(self.kernels, opened, dealt, first=self.runtime.party == 0)
+        return self.truncate(CryptenShare(for_each(bits, part)), bits)
 
     def _truncated(self, words: Tensor, bits: int) -> CryptenShare:
         return self.truncate(CryptenShare(words), bits) if bits else CryptenShare(words)

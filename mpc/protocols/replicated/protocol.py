@@ -12,8 +12,21 @@ from mpc.errors import ProtocolAbort
 from mpc.kernels import WORD_BITS, words_for
 from mpc.protocols.base import Cost, Guarantees, Protocol, Runtime
 from mpc.protocols.branches import cost_in_pieces, pieces
-from mpc.protocols.replicated import arithmetic, boolean, conversion, permutation, truncation
+from mpc.protocols.replicated import (
+    arithmetic,
+    boolean,
+    conversion,
+    permutation,
+    separable,
+    truncation,
+)
 from mpc.protocols.replicated.shares import PARTIES, ReplicatedShare, concatenated, flat, part
+from mpc.protocols.separable import Separable
+
+
+def _separable_cost(elements: int, rows: int, truncations: int = 1) -> Cost:
+    return cost_in_pieces(separable.separable_cost, elements, rows, truncations, rows=rows)
+
 
 #: Declared cost by primitive; arguments are element counts, and bits where planes depend on them.
 COSTS: Mapping[str, Callable[..., Cost]] = MappingProxyType(
@@ -26,7 +39,10 @@ COSTS: Mapping[str, Callable[..., Cost]] = MappingProxyType(
         "mul": partial(cost_in_pieces, arithmetic.product_cost),
         "dot": arithmetic.product_cost,
         "matmul": arithmetic.product_cost,
+        "mul_truncate": partial(cost_in_pieces, truncation.truncate_parts_cost),
+        "matmul_truncate": truncation.truncate_parts_cost,
         "truncate": partial(cost_in_pieces, truncation.truncate_cost),
+        "separable": _separable_cost,
         "and": boolean.and_cost,
         "a2b": partial(cost_in_pieces, conversion.a2b_cost),
         "b2a": partial(cost_in_pieces, conversion.b2a_cost),
@@ -113,6 +129,12 @@ class ReplicatedProtocol(Protocol[ReplicatedShare]):
             lambda piece: truncation.truncate(self.runtime, part(words, piece), bits), words
         )
         return made.reshape(x.own.shape)
+
+    def separable(self, x: ReplicatedShare, function: Separable, bits: int | Tensor) -> ReplicatedShare:
+        def made(piece: slice) -> ReplicatedShare:
+            return separable.separable(self.runtime, part(x, piece), function, bits)
+
+        return concatenated(pieces(self.runtime, x.own.numel(), made, function.rows))
 
     def xor_public(self, x: ReplicatedShare, words: Tensor) -> ReplicatedShare:
         return boolean.xor_public(self.runtime.party, x, words)

@@ -4,11 +4,14 @@ The truncation is fused with the product, so that the additive parts z_0 + z_1 +
 reshared first. Two rounds, 16 bytes an output element from each party, whatever the number of bits.
 Error: the floor or the ceiling of z / 2^m. Needs |z| < 2^62.
 
-t_0 is known to P0 and P2, t_1 to P1 and P2.
+Of a product, t_0 is known to P0 and P2, t_1 to P1 and P2.
   round 1  P0 and P1 exchange z_0 + 2^62 + t_0 and z_1 + t_1: both know c = z' + r, where only P2 knows
            r = t_0 + t_1 - z_2. P2 deals two-party shares of the pair of r: P0's come from their common
            stream, P1 is sent the difference.
   round 2  P0 and P1 make their two-party shares of the truncated value replicated.
+
+Of a share nothing has to be opened: P0 and P1 know x_1, and P2 knows x_0 + x_2, so c = x_1 + 2^62 and
+r = -(x_0 + x_2). Two rounds; 8, 8 and 16 bytes an element from P0, P1 and P2.
 """
 
 from __future__ import annotations
@@ -28,33 +31,43 @@ def truncate_parts(runtime: Runtime, part: Tensor, bits: int | Tensor) -> Replic
     `bits` are public, from 1 to 62: one shift, or words that broadcast to the part.
     """
     check_shifts(bits)
-    step, shape = runtime.step("truncate.open"), tuple(part.shape)
-    if runtime.party == 2:
-        _deal(step, part, bits)
-        return spread(runtime, None, shape)
-    if runtime.party == 0:
+    step, shape, party = runtime.step("truncate.open"), tuple(part.shape), runtime.party
+    if party == 2:
+        return _dealt(step, step.mask(0, shape, lane=0) + step.mask(1, shape, lane=0) - part, bits)
+    if party == 0:
         part = part + OFFSET
     masked = part + step.mask(2, shape, lane=0)
-    step.send(1 - runtime.party, masked)
-    opened = masked + step.recv(1 - runtime.party, shape)[0]
-    if runtime.party == 0:
-        low, top = step.mask(2, shape, lane=1), step.mask(2, shape, lane=2)
-    else:
-        low, top = step.recv(2, shape, shape)
+    step.send(1 - party, masked)
+    return _shifted(step, masked + step.recv(1 - party, shape)[0], bits)
+
+
+def truncate(runtime: Runtime, x: ReplicatedShare, bits: int | Tensor) -> ReplicatedShare:
+    """Shift a share right by `bits`; needs |x| < 2^62."""
+    check_shifts(bits)
+    step = runtime.step("truncate")
+    if runtime.party == 2:
+        return _dealt(step, -(x.own + x.next), bits)
+    return _shifted(step, (x.next if runtime.party == 0 else x.own) + OFFSET, bits)
+
+
+def _dealt(step: Step, r: Tensor, bits: int | Tensor) -> ReplicatedShare:
+    """P2: the two-party shares of r's pair, and its components of the outcome."""
+    shape = tuple(r.shape)
+    low, top = step.runtime.kernels.truncation_pair(r, bits)
+    step.send(1, low - step.mask(0, shape, lane=1), top - step.mask(0, shape, lane=2))
+    return spread(step.runtime, None, shape)
+
+
+def _shifted(step: Step, opened: Tensor, bits: int | Tensor) -> ReplicatedShare:
+    """P0 and P1: from c and their shares of the pair."""
+    runtime, shape = step.runtime, tuple(opened.shape)
+    first = runtime.party == 0
+    low, top = (step.mask(2, shape, lane) for lane in (1, 2)) if first else step.recv(2, shape, shape)
 
     def shifted(minus: Tensor) -> Tensor:
-        first = runtime.party == 0
         return runtime.kernels.truncation_share(opened, (low, top), bits, minus, first=first)
 
     return spread(runtime, shifted, shape)
-
-
-def _deal(step: Step, part: Tensor, bits: int | Tensor) -> None:
-    """P2: r, and the two-party shares of its pair."""
-    shape = tuple(part.shape)
-    r = step.mask(0, shape, lane=0) + step.mask(1, shape, lane=0) - part
-    low, top = step.runtime.kernels.truncation_pair(r, bits)
-    step.send(1, low - step.mask(0, shape, lane=1), top - step.mask(0, shape, lane=2))
 
 
 def spread(
@@ -77,12 +90,11 @@ def spread(
 
 
 def truncate_cost(elements: int) -> Cost:
+    return Cost(2, (8 * elements, 8 * elements, 16 * elements))
+
+
+def truncate_parts_cost(elements: int) -> Cost:
     return Cost(2, (16 * elements,) * PARTIES)
-
-
-def truncate(runtime: Runtime, x: ReplicatedShare, bits: int | Tensor) -> ReplicatedShare:
-    """Shift a share right by `bits`; needs |x| < 2^62."""
-    return truncate_parts(runtime, x.own, bits)
 
 
 def mul(runtime: Runtime, x: ReplicatedShare, y: ReplicatedShare, bits: int) -> ReplicatedShare:
@@ -101,4 +113,7 @@ def spread_cost(elements: int) -> Cost:
     return Cost(1, (8 * elements, 8 * elements, 0))
 
 
-__all__ = ["dot", "matmul", "mul", "spread", "spread_cost", "truncate", "truncate_cost", "truncate_parts"]
+__all__ = [
+    "dot", "matmul", "mul", "spread", "spread_cost", "truncate", "truncate_cost", "truncate_parts",
+    "truncate_parts_cost",
+]  # fmt: skip
