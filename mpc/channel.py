@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
+from typing import NamedTuple
 
 from blake3 import blake3
 
@@ -35,12 +36,11 @@ ROUND_TIMEOUT_S = 30.0
 MAX_PRIMITIVE_CHARS = 64
 
 
-@dataclass(frozen=True)
-class Tag:
+class Tag(NamedTuple):
     """Where in the program a message belongs. `depth` only counts rounds and is not compared."""
 
     branch: tuple[int, ...]
-    index: int
+    index: int  # type: ignore[assignment]  # not that of a tuple
     primitive: str
     elements: int
     depth: int = 0

@@ -11,7 +11,7 @@ import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -30,6 +30,9 @@ ShareT = TypeVar("ShareT")
 
 #: Words as they travel.
 _LITTLE_ENDIAN: Final = np.dtype("<i8")
+_STAYS: Final = nullcontext()
+#: Messages of up to so many bytes are copied out of their tensor.
+_COPIED_BYTES: Final = 1 << 12
 #: Of a SHA-256 digest.
 DIGEST_BYTES: Final = 32
 
@@ -154,12 +157,12 @@ class Runtime:
             place.computes = False
             self._core.release()
 
+    def waiting(self) -> AbstractContextManager[None]:
+        """Around waiting for a message: a piece gives way to another."""
+        return self._giving_way() if self.position.computes else _STAYS
+
     @contextmanager
-    def waiting(self) -> Iterator[None]:
-        place = self.position
-        if not place.computes:
-            yield
-            return
+    def _giving_way(self) -> Iterator[None]:
         self._core.release()
         try:
             yield
@@ -167,7 +170,7 @@ class Runtime:
             self._core.acquire()
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class Step:
     """One slot of the program: a tag for its messages, an address for its masks."""
 
@@ -192,15 +195,15 @@ class Step:
     def send(self, to: int, *parts: Tensor) -> None:
         """Send the words of `parts`, one after the other, as this step's message to `to`."""
         flat = parts[0] if len(parts) == 1 else torch.cat([part.reshape(-1) for part in parts])
-        words = flat.contiguous().cpu().numpy().astype(_LITTLE_ENDIAN, copy=False)
-        self._send(to, words.size, words.reshape(-1).view(np.uint8).data)
+        words = (flat if flat.is_cpu else flat.cpu()).numpy().astype(_LITTLE_ENDIAN, copy=False)
+        self._send(to, words.size, _bytes_of(words))
 
     def recv(self, frm: int, *shapes: torch.Size | tuple[int, ...]) -> list[Tensor]:
         """The words `frm` sent in this step, cut into `shapes`."""
         sizes = [math.prod(shape) for shape in shapes]
         words = _words(self._recv(frm, sum(sizes)))
         if len(shapes) == 1:
-            return [words.reshape(shapes[0])]
+            return [words if len(shapes[0]) == 1 else words.reshape(shapes[0])]
         return [part.reshape(shape) for part, shape in zip(torch.split(words, sizes), shapes, strict=True)]
 
     def send_bytes(self, to: int, data: bytes) -> None:
@@ -213,30 +216,39 @@ class Step:
         """The party that has a role."""
         return (role + self.turn) % self.runtime.channel.parties if self.turn else role
 
-    def _send(self, to: int, elements: int, payload: memoryview) -> None:
+    def _send(self, to: int, elements: int, payload: Payload) -> None:
         tag = Tag(self.branch, self.index, self.primitive, elements, self.runtime.position.depth + 1)
         self.runtime.channel.send(self._place(to), tag, payload)
 
     def _recv(self, frm: int, elements: int) -> Any:
         frm, expected = self._place(frm), Tag(self.branch, self.index, self.primitive, elements)
+        channel, place = self.runtime.channel, self.runtime.position
         with self.runtime.waiting():
-            tag, payload = self.runtime.channel.recv(frm, expected)
+            tag, payload = channel.recv(frm, expected)
         if len(payload) != elements * 8:
             raise ProtocolAbort(
-                f"{self.runtime.channel.names[frm]} sent {len(payload)} bytes at {self.primitive}, expected "
-                f"{elements * 8}.",
-                culprit=self.runtime.channel.names[frm],
+                f"{channel.names[frm]} sent {len(payload)} bytes at {self.primitive}, "
+                f"expected {elements * 8}.",
+                culprit=channel.names[frm],
             )
-        self.runtime.channel.claimed(tag, payload)
-        place = self.runtime.position
+        channel.claimed(tag, payload)
         place.depth = max(place.depth, tag.depth)
         return payload
+
+
+def _bytes_of(words: np.ndarray[Any, Any]) -> Payload:
+    """The bytes of an array: a copy where there are few of them, since a view of them costs more."""
+    if words.nbytes <= _COPIED_BYTES:
+        return words.tobytes()
+    return np.ascontiguousarray(words).reshape(-1).view(np.uint8).data
 
 
 def _words(payload: Payload) -> Tensor:
     """Little-endian words; what nobody else can see is not copied."""
     array = np.frombuffer(payload, dtype=_LITTLE_ENDIAN)
-    return torch.from_numpy(array.astype(np.int64, copy=not array.flags.writeable))
+    if array.dtype.isnative and array.flags.writeable:
+        return torch.from_numpy(array)
+    return torch.from_numpy(array.astype(np.int64))
 
 
 class Protocol(ABC, Generic[ShareT]):

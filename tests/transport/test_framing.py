@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -10,10 +11,24 @@ from hypothesis import strategies as st
 
 from mpc.channel import Tag
 from mpc.errors import ProtocolAbort
+from parties.node.transport import framing
 from parties.node.transport.framing import CHUNK_BYTES, Assembler, Piece, parsed, piece_of, split
 from parties.wire.mesh_pb2 import Data, MeshFrame
 
 SESSION = bytes(range(32))
+
+
+@pytest.fixture(
+    params=[0, framing.SMALL_FRAME_BYTES],
+    ids=["payloads beside", "small frames whole"],
+    autouse=True,
+    scope="module",
+)
+def small(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Frames of every size are read in both ways."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(framing, "SMALL_FRAME_BYTES", request.param)
+        yield
 
 
 @given(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
@@ -19,7 +19,16 @@ _VARINT: Final = 0
 _LENGTH_DELIMITED: Final = 2
 _PAYLOAD_FIELD: Final = Data.DESCRIPTOR.fields_by_name["payload"].number
 _PAYLOAD: Final = bytes([_PAYLOAD_FIELD << 3 | _LENGTH_DELIMITED])
+_INDEX, _DEPTH, _OFFSET = (
+    bytes([Data.DESCRIPTOR.fields_by_name[name].number << 3 | _VARINT])
+    for name in ("index", "depth", "offset")
+)
+_ONE_BYTE: Final = tuple(bytes([value]) for value in range(0x80))
 _DATA: Final = bytes([MeshFrame.DESCRIPTOR.fields_by_name["data"].number << 3 | _LENGTH_DELIMITED])
+#: Frames up to this size are parsed by protobuf as a whole: that copies the payload, and is faster (bytes).
+SMALL_FRAME_BYTES = 4 << 10
+#: The heads of so many kinds of message are kept serialised.
+KEPT_HEADS = 1024
 SESSION_BYTES = 32
 MAX_BRANCH_DEPTH = 64
 MAX_INDEX = 1 << 31
@@ -29,8 +38,7 @@ MAX_PARTIAL_MESSAGES = 32
 MAX_PARTIAL_BYTES = MAX_MESSAGE_BYTES + (64 << 20)
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """A data frame whose payload stands beside it, where it lay in what came in: it is not copied out."""
 
     head: Data
@@ -43,26 +51,26 @@ def split(session: bytes, tag: Tag, payload: Payload) -> Iterator[bytes]:
     The payload is copied once, behind a serialised head: protobuf would copy it three times.
     """
     view = memoryview(payload).cast("B")
+    constant = _head(session, tag.branch, tag.primitive, tag.elements, len(view))
+    place = _INDEX + _varint(tag.index) + _DEPTH + _varint(tag.depth)
     for offset in range(0, max(len(view), 1), CHUNK_BYTES):
-        head = Data(
-            session=session,
-            branch=tag.branch,
-            index=tag.index,
-            primitive=tag.primitive,
-            elements=tag.elements,
-            depth=tag.depth,
-            offset=offset,
-            total=len(view),
-        ).SerializeToString()
+        head = constant + place + _OFFSET + _varint(offset) if offset else constant + place
         piece = view[offset : offset + CHUNK_BYTES]
         tail = _PAYLOAD + _varint(len(piece)) if len(piece) else b""
         yield b"".join((_DATA, _varint(len(head) + len(tail) + len(piece)), head, tail, piece))
 
 
+@lru_cache(KEPT_HEADS)
+def _head(session: bytes, branch: tuple[int, ...], primitive: str, elements: int, total: int) -> bytes:
+    """The fields that all messages of one kind have in common."""
+    head = Data(session=session, branch=branch, primitive=primitive, elements=elements, total=total)
+    return head.SerializeToString()
+
+
 def parsed(frame: bytes | bytearray, peer: str) -> MeshFrame | Piece:
     """A frame that came in; `ProtocolAbort` names the peer if it is none."""
     try:
-        piece = _split_off(frame) if frame[:1] == _DATA else None
+        piece = _split_off(frame) if len(frame) > SMALL_FRAME_BYTES and frame[:1] == _DATA else None
         if piece is not None:
             return piece
         message = MeshFrame.FromString(bytes(frame))
@@ -99,6 +107,8 @@ def _split_off(frame: bytes | bytearray) -> Piece | None:
 
 
 def _varint(value: int) -> bytes:
+    if value <= 0x7F:
+        return _ONE_BYTE[value]
     made = bytearray()
     while value > 0x7F:
         made.append(value & 0x7F | 0x80)
@@ -120,23 +130,25 @@ def _read_varint(data: bytes | bytearray, at: int) -> tuple[int, int]:
 
 def tag_of(data: Data, size: int, peer: str) -> Tag:
     """The tag of a piece of `size` bytes; `ProtocolAbort` names the peer if a field is out of its range."""
+    branch, index, depth = tuple(data.branch[:]), data.index, data.depth
+    primitive, elements, total, offset = data.primitive, data.elements, data.total, data.offset
     fits = (
         len(data.session) == SESSION_BYTES
-        and len(data.branch) <= MAX_BRANCH_DEPTH
-        and data.index < MAX_INDEX
-        and data.depth < MAX_DEPTH
-        and 0 < len(data.primitive) <= MAX_PRIMITIVE_CHARS
-        and data.primitive.isascii()
-        and data.primitive.isprintable()
-        and data.total <= MAX_MESSAGE_BYTES
-        and data.total == 8 * data.elements
-        and data.offset % CHUNK_BYTES == 0
-        and size == max(min(CHUNK_BYTES, data.total - data.offset), 0)
-        and (size > 0 or data.total == data.offset == 0)
+        and len(branch) <= MAX_BRANCH_DEPTH
+        and index < MAX_INDEX
+        and depth < MAX_DEPTH
+        and 0 < len(primitive) <= MAX_PRIMITIVE_CHARS
+        and primitive.isascii()
+        and primitive.isprintable()
+        and total <= MAX_MESSAGE_BYTES
+        and total == 8 * elements
+        and offset % CHUNK_BYTES == 0
+        and size == max(min(CHUNK_BYTES, total - offset), 0)
+        and (size > 0 or total == offset == 0)
     )
     if not fits:
         raise _nonsense(peer)
-    return Tag(tuple(data.branch), data.index, data.primitive, data.elements, data.depth)
+    return Tag(branch, index, primitive, elements, depth)
 
 
 def _nonsense(peer: str) -> ProtocolAbort:
