@@ -331,6 +331,50 @@ class SecretTensor:
         bits = self.protocol.sign_bits(difference._flat(), difference._bits)
         return SecretBits.from_plane(self.protocol, bits, difference.shape)
 
+    # --- operators of `mpc.functions` -----------------------------------------------------------
+
+    def __pow__(self, exponent: SecretTensor | Public) -> SecretTensor:
+        """`mpc.power`."""
+        return _numpy_names().raised(self, exponent)  # type: ignore[no-any-return]
+
+    def __rpow__(self, base: Public) -> SecretTensor:
+        return _numpy_names().raised(base, self)  # type: ignore[no-any-return]
+
+    def __abs__(self) -> SecretTensor:
+        """`mpc.abs`."""
+        return _numpy_names().absolute(self)  # type: ignore[no-any-return]
+
+    def __pos__(self) -> SecretTensor:
+        return self
+
+    def __and__(self, other: SecretTensor | SecretBits | Public) -> SecretTensor:
+        """Of masks of 0 and 1: one product. `RangeError` for other words."""
+        return _numpy_names().conjunction(self, other)  # type: ignore[no-any-return]
+
+    def __rand__(self, other: Public) -> SecretTensor:
+        return self & other
+
+    def __or__(self, other: SecretTensor | SecretBits | Public) -> SecretTensor:
+        """As `&`."""
+        return _numpy_names().disjunction(self, other)  # type: ignore[no-any-return]
+
+    def __ror__(self, other: Public) -> SecretTensor:
+        return self | other
+
+    def __xor__(self, other: SecretTensor | SecretBits | Public) -> SecretTensor:
+        """As `&`."""
+        return _numpy_names().exclusive(self, other)  # type: ignore[no-any-return]
+
+    def __rxor__(self, other: Public) -> SecretTensor:
+        return self ^ other
+
+    def __invert__(self) -> SecretTensor:
+        """Of a mask of 0 and 1: 1 less it. No message. `RangeError` for other words."""
+        return _numpy_names().negation(self)  # type: ignore[no-any-return]
+
+    def __contains__(self, item: object) -> NoReturn:
+        no_truth("Whether something is in the words")
+
 
 def _opposite(flags: SecretTensor) -> SecretTensor:
     """1 - flags of 0/1 words. Interval arithmetic would say at most 2, and a product of k flags 2^k."""

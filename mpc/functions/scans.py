@@ -1,7 +1,8 @@
 """Prefix scans: every prefix of a row combined by an associative operation, in ceil(log2 n) steps.
 
 The tree is Sklansky's (1960): at step k the last element of every left block of 2^k is combined with the
-whole right block, n/2 combinations a step. Sums need none of it: `cumulative_sum` is free.
+whole right block, n/2 combinations a step. Sums need none of it: `cumulative_sum` is free. Nothing is
+revealed; scans of no rows are empty.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from mpc.encoding import INTEGER
 from mpc.errors import RangeError
 from mpc.functions.order import maximum, minimum
+from mpc.functions.shape import along
 from mpc.tensor import SecretTensor, concat, where
 
 State = Sequence[SecretTensor]
@@ -21,13 +24,13 @@ def prefix_scan(columns: State, combine: Callable[[State, State], State]) -> lis
     """Columns `[n, ...]` with each row combined with all rows before it; `combine(earlier, later)`.
 
     ceil(log2 n) times the rounds of `combine`, and n/2 of its products and comparisons each time. Its results
-    must keep the bounds of its operands, as a maximum does. `RangeError` if they do not, or if n is 0.
+    must keep the bounds of its operands, as a maximum does. `RangeError` if they do not, or for no columns.
     """
+    if not columns or any(column.ndim == 0 or len(column) != len(columns[0]) for column in columns):
+        raise RangeError("Columns to scan have one length.", remedy="Give one or more [n, ...] tensors.")
     count = columns[0].shape[0]
-    if count == 0:
-        raise RangeError("There is nothing to scan.", remedy="Give at least one row.")
     made = list(columns)
-    for level in range((count - 1).bit_length()):
+    for level in range(max(0, count - 1).bit_length()):
         rows = np.arange(count)
         later = rows[(rows >> level) & 1 == 1]
         earlier = (later >> level << level) - 1
@@ -52,27 +55,44 @@ def segmented_scan(
     return prefix_scan([x, starts], joined)[0]
 
 
-def cumulative_max(x: SecretTensor) -> SecretTensor:
-    """The greatest of each row and those before it, along the first axis."""
-    return prefix_scan([x], lambda earlier, later: [maximum(earlier[0], later[0])])[0]
+def cumulative_max(x: SecretTensor, axis: int | None = 0) -> SecretTensor:
+    """The greatest of each row and those before it, along an axis (for None in C order).
 
-
-def cumulative_min(x: SecretTensor) -> SecretTensor:
-    """The least of each row and those before it, along the first axis."""
-    return prefix_scan([x], lambda earlier, later: [minimum(earlier[0], later[0])])[0]
-
-
-def cumulative_prod(x: SecretTensor) -> SecretTensor:
-    """Running products along the first axis of numbers that stay within 1 (flags, probabilities).
-
-    `RangeError` for a wider bound: products of many could leave the ring.
+    ceil(log2 n) times a comparison and a product.
     """
-    if x.bound > x.scale.factor:
+    return along(x, axis, lambda rows: prefix_scan([rows], lambda old, new: [maximum(old[0], new[0])])[0])
+
+
+def cumulative_min(x: SecretTensor, axis: int | None = 0) -> SecretTensor:
+    """The least of each row and those before it; as `cumulative_max`."""
+    return along(x, axis, lambda rows: prefix_scan([rows], lambda old, new: [minimum(old[0], new[0])])[0])
+
+
+def cumulative_prod(x: SecretTensor, axis: int | None = 0) -> SecretTensor:
+    """Running products along an axis (for None in C order) of numbers within 1, or of integers.
+
+    ceil(log2 n) products one after the other. `RangeError` for a wider bound of reals, and where that of
+    integers to the power of n leaves the ring.
+    """
+    return along(x, axis, _products)
+
+
+def _products(x: SecretTensor) -> SecretTensor:
+    small = x.bound <= x.scale.factor
+    if not small and x.scale != INTEGER:
         raise RangeError(
             "Running products take numbers of magnitude at most 1.",
             remedy="Scale them, or add their logarithms: mpc.exp(mpc.cumulative_sum(mpc.log(x))).",
         )
-    return prefix_scan([x], lambda earlier, later: [(earlier[0] * later[0]).view(bound=x.bound)])[0]
+    wide = x if small else x.view(bound=x.bound ** len(x))
+
+    def multiplied(earlier: State, later: State) -> State:
+        old, new = earlier[0], later[0]
+        if not small:  # exact, and within the bound of them all, which the bounds of two do not know
+            old, new = old.view(bound=1), new.view(bound=1)
+        return [(old * new).view(bound=wide.bound)]
+
+    return prefix_scan([wide], multiplied)[0]
 
 
 def _wide(flags: SecretTensor, x: SecretTensor) -> SecretTensor:

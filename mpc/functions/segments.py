@@ -3,7 +3,8 @@
 Segments are runs of neighbouring rows; where each begins is secret, and so is how many there are. Their
 first rows are brought to the front by a secret permutation; there the segments are neighbours, and what
 concerns a whole segment is a difference of neighbours. Taken back, a running sum of differences spreads it
-over the rows. So each operation takes a fixed number of rounds, whatever the number of rows.
+over the rows. So each operation takes a fixed number of rounds, whatever the number of rows. Nothing is
+revealed but permutations that are uniform whatever the rows are.
 (Permutations: Asharov et al., CCS 2022, eprint 2022/1595.)
 """
 
@@ -16,9 +17,9 @@ import numpy as np
 
 from mpc.encoding import INTEGER, Scale
 from mpc.errors import RangeError
-from mpc.functions.shape import cumulative_sum
+from mpc.functions.shape import cumulative_sum, secrets
 from mpc.functions.sort import Keys, indices, order_by, order_of_bit
-from mpc.tensor import SecretTensor, concat, stack
+from mpc.tensor import Public, SecretTensor, concat, stack
 
 Ties = Literal["average", "min", "max", "dense", "ordinal"]
 TIES: Final = ("average", "min", "max", "dense", "ordinal")
@@ -31,9 +32,10 @@ def firsts(*keys: SecretTensor) -> SecretTensor:
 
     One equality a column, in the rounds of one, and ceil(log2 columns) products.
     """
-    first = keys[0].lift(np.ones(1, dtype=np.int64))
-    if keys[0].shape[0] == 1:
-        return first
+    count = keys[0].shape[0]
+    first = keys[0].lift(np.ones(min(1, count), dtype=np.int64))
+    if count <= 1:
+        return first.view(bound=1)
     same = stack([key.view(scale=INTEGER) for key in keys])
     equal = same[:, 1:] == same[:, :-1]
     while equal.shape[0] > 1:
@@ -45,10 +47,12 @@ def firsts(*keys: SecretTensor) -> SecretTensor:
 class Segments:
     """Segments of n rows, which begin where the 0/1 words `starts` `[n]` are 1; rows before are in none.
 
-    4 rounds when they are made.
+    4 rounds when they are made. `RangeError` for starts, or columns, of other shapes.
     """
 
     def __init__(self, starts: SecretTensor) -> None:
+        if starts.ndim != 1:
+            raise RangeError(f"Starts of {starts.shape}.", remedy="Give a [n] tensor of 0 and 1.")
         self.starts = starts
         self._order = order_of_bit(1 - starts).fixed()  # first rows to the front
 
@@ -92,6 +96,8 @@ class Segments:
         `end` `[1]` stands for the row after the last: beyond the last segment both are `end`. 3 rounds.
         """
         front, valid = self._order.apply(x, self.starts)
+        if not len(front):
+            return front, front, valid
         begins = end + valid * (front - end.broadcast_to(front.shape))
         return begins, concat([begins[1:], end]), valid
 
@@ -107,7 +113,7 @@ def rank(x: Keys, ties: Ties = "average") -> SecretTensor:
 
     average: the mean of their places (one fraction bit); min, max: the first, the last; dense: distinct
     values are counted; ordinal: in the rows' own order. As `scipy.stats.rankdata`. A sort, an equality, and
-    about 25 rounds.
+    about 25 rounds. `RangeError` for other ties and for keys that are not `[n]`.
     """
     if ties not in TIES:
         raise RangeError(f"There are no ranks {ties!r}.", remedy=f"Choose one of {', '.join(TIES)}.")
@@ -150,10 +156,12 @@ class Unique:
 
 
 def unique(x: SecretTensor) -> Unique:
-    """The distinct values of `[n]`, how often each occurs, and flags of where there is one; all `[n]`.
+    """The distinct values of n elements, how often each occurs, and flags of where there is one; all `[n]`.
 
-    How many there are stays secret. A sort, an equality, and 10 rounds.
+    How many there are stays secret. A sort, an equality, and 10 rounds. `NotSupported` where the protocol has
+    no shuffle.
     """
+    x = x.reshape(-1)
     ordered = order_by(x).apply(x)[0]
     segments = Segments(firsts(ordered))
     values, valid = segments.front(ordered)
@@ -162,17 +170,26 @@ def unique(x: SecretTensor) -> Unique:
 
 
 def searchsorted(
-    rows: SecretTensor, values: SecretTensor, side: Literal["left", "right"] = "left"
+    rows: SecretTensor | Public, values: SecretTensor | Public, side: Literal["left", "right"] = "left"
 ) -> SecretTensor:
-    """`[m]`: how many of `[n]` rows are below each value (side left), or not above it (right).
+    """How many of `[n]` rows are below each value (side left), or not above it (right), in the values' shape.
 
-    The rows need not be in order. Every pair is compared if that takes fewer bytes, else one sort of both.
+    One of both may be public. The rows need not be in order. Every pair is compared if that takes fewer bytes
+    else one sort of both. `RangeError` for another side, and other rows.
     """
     if side not in ("left", "right"):
         raise RangeError(f"There is no side {side!r}.", remedy="Choose left or right.")
+    rows, values = secrets(rows, values)
+    if rows.ndim != 1:
+        raise RangeError(f"Rows of {rows.shape} to search.", remedy="Give a [n] tensor.")
+    return _placed(rows, values.reshape(-1), side).reshape(*values.shape)
+
+
+def _placed(rows: SecretTensor, values: SecretTensor, side: str) -> SecretTensor:
+    """`searchsorted` of `[n]` and `[m]`."""
     n, m = rows.shape[0], values.shape[0]
     if n * m <= PAIRS_AN_ELEMENT * (n + m):
-        row, wanted = rows.reshape(1, -1), values.reshape(-1, 1)
+        row, wanted = rows.reshape(1, n), values.reshape(m, 1)
         below = row < wanted if side == "left" else row <= wanted
         return below.sum(1)
     # stable: at equal keys the values come first (left), or last

@@ -1,147 +1,227 @@
-"""Shape and linear algebra on words: no message, unless a product is involved."""
+"""Axes and places: what moves, joins and subtracts elements at public places. No message anywhere.
+
+Axes are numpy's: negative ones count from the end, and `numpy.exceptions.AxisError` names one that is not
+there. Nothing is revealed: shapes and places are public.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import operator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from mpc.errors import RangeError
-from mpc.tensor import SecretTensor
+from mpc import tensor
+from mpc.bits import no_truth
+from mpc.errors import NotSupported, RangeError
+from mpc.tensor import Public, SecretTensor
 
-
-def permute_dims(x: SecretTensor, axes: Sequence[int]) -> SecretTensor:
-    """Reorder the axes. No message."""
-    return x.linear(lambda words: words.permute(tuple(axes)))
-
-
-def expand_dims(x: SecretTensor, axis: int = 0) -> SecretTensor:
-    """A new axis of length 1. No message."""
-    return x.linear(lambda words: words.unsqueeze(axis))
+Axes = int | Sequence[int] | None
 
 
-def squeeze(x: SecretTensor, axis: int) -> SecretTensor:
-    """Drop an axis of length 1. No message. `RangeError` if it is longer."""
-    if x.shape[axis] != 1:
-        raise RangeError(
-            f"Axis {axis} of {x.shape} has not length 1.", remedy="Squeeze only axes of length 1."
-        )
-    return x.linear(lambda words: words.squeeze(axis))
+def axis_of(x: SecretTensor, axis: int) -> int:
+    """An axis counted from the front."""
+    return normalize_axis_index(axis, x.ndim)
 
 
-def flip(x: SecretTensor, axis: int = 0) -> SecretTensor:
-    """Reverse an axis. No message."""
-    return x.linear(lambda words: words.flip(axis))
+def axes_of(x: SecretTensor, axis: Axes) -> tuple[int, ...]:
+    """Axes counted from the front; all of them for None."""
+    return tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
 
 
-def roll(x: SecretTensor, shift: int, axis: int = 0) -> SecretTensor:
-    """Rotate an axis. No message."""
-    return x.linear(lambda words: words.roll(shift, axis))
+def secrets(*parts: SecretTensor | Public) -> list[SecretTensor]:
+    """Operands of which at least one is secret, the public ones lifted. `NotSupported` if none is."""
+    first = next((part for part in parts if isinstance(part, SecretTensor)), None)
+    if first is None:
+        raise NotSupported("None of the operands is secret.", remedy="Use numpy, or session.public.")
+    return [part if isinstance(part, SecretTensor) else lifted(first, part) for part in parts]
 
 
-def take(x: SecretTensor, indices: Sequence[int] | np.ndarray, axis: int = 0) -> SecretTensor:
-    """Elements at public places. No message."""
-    places = torch.from_numpy(np.asarray(indices, dtype=np.int64))
-    return x.linear(lambda words: words.index_select(axis, places))
+def lifted(x: SecretTensor, values: Public) -> SecretTensor:
+    """A public operand beside x, in its own shape (a number as `[]`). No message."""
+    return x.lift(values).reshape(*np.shape(values))
 
 
-def cumulative_sum(x: SecretTensor, axis: int = -1) -> SecretTensor:
-    """Running sums along an axis. No message; the bound grows with the length."""
-    return x.linear(lambda words: words.cumsum(axis), bound=x.bound * max(1, x.shape[axis]))
+# --- one axis after the other ---------------------------------------------------------------------
 
 
-def diff(x: SecretTensor, axis: int = -1) -> SecretTensor:
-    """Differences of neighbours along an axis. No message."""
-    return x.linear(lambda words: words.diff(dim=axis), bound=2 * x.bound)
+def permute_dims(x: SecretTensor, axes: Sequence[int] | None = None) -> SecretTensor:
+    """Reorder the axes; reverse them for None. `RangeError` if an axis is left out."""
+    order = tuple(reversed(range(x.ndim))) if axes is None else axes_of(x, axes)
+    if len(order) != x.ndim:
+        raise RangeError(f"{axes} are not the {x.ndim} axes of {x.shape}.", remedy="Name each axis once.")
+    return x.linear(lambda words: words.permute(order))
 
 
-def outer(x: SecretTensor, y: SecretTensor) -> SecretTensor:
-    """`[n]` and `[m]` to `[n, m]`. The cost of `n m` products."""
-    return x.reshape(-1, 1) * y.reshape(1, -1)
+def expand_dims(x: SecretTensor, axis: int | Sequence[int] = 0) -> SecretTensor:
+    """New axes of length 1, at these places of the result."""
+    count = 1 if isinstance(axis, int) else len(axis)
+    new = normalize_axis_tuple(axis, x.ndim + count)
+    sizes = iter(x.shape)
+    return x.reshape(*(1 if place in new else next(sizes) for place in range(x.ndim + count)))
 
 
-def conv2d(x: SecretTensor, kernel: SecretTensor, *, stride: int = 1, padding: int = 0) -> SecretTensor:
-    """`[n, c, h, w]` with kernels `[o, c, kh, kw]` to `[n, o, h', w']` (cross-correlation, as torch's).
-
-    One matrix product: its cost is that of the output's elements.
-    """
-    count, _, high, wide = kernel.shape
-    patches = x.linear(lambda words: _patches(words, (high, wide), stride, padding))
-    filters = kernel.reshape(count, -1)
-    made = patches @ filters.T  # [n, h', w', o]
-    return permute_dims(made, (0, 3, 1, 2))
-
-
-def _patches(words: Tensor, kernel: tuple[int, int], stride: int, padding: int) -> Tensor:
-    """`[n, c, h, w]` -> `[n, h', w', c kh kw]`."""
-    padded = torch.nn.functional.pad(words, (padding,) * 4)
-    windows = padded.unfold(2, kernel[0], stride).unfold(3, kernel[1], stride)
-    rows = windows.permute(0, 2, 3, 1, 4, 5)
-    return rows.reshape(*rows.shape[:3], -1)
+def squeeze(x: SecretTensor, axis: Axes = None) -> SecretTensor:
+    """Drop axes of length 1, all of them for None. `RangeError` for a longer one."""
+    gone = [place for place, size in enumerate(x.shape) if size == 1] if axis is None else axes_of(x, axis)
+    for place in gone:
+        if x.shape[place] != 1:
+            raise RangeError(
+                f"Axis {place} of {x.shape} has not length 1.", remedy="Squeeze only axes of length 1."
+            )
+    return x.reshape(*(size for place, size in enumerate(x.shape) if place not in gone))
 
 
-def einsum(pattern: str, *operands: SecretTensor) -> SecretTensor:
-    """Einstein's sums of one or two operands, without repeated letters in one operand and without dots.
-
-    Two operands cost one (batched) matrix product. Raises `RangeError` for other patterns.
-    """
-    inputs, output = _read(pattern, operands)
-    if len(operands) == 1:
-        return _ordered(_summed(operands[0], inputs[0], output), inputs[0], output)
-    x, y = operands
-    left, right = inputs
-    shared = [letter for letter in left if letter in right]
-    batch = [letter for letter in shared if letter in output]
-    inner = [letter for letter in shared if letter not in output]
-    mine = [letter for letter in left if letter in output and letter not in shared]
-    yours = [letter for letter in right if letter in output and letter not in shared]
-    x = _ordered(_summed(x, left, output + "".join(inner)), left, "".join(batch + mine + inner))
-    y = _ordered(_summed(y, right, output + "".join(inner)), right, "".join(batch + inner + yours))
-    sizes = dict(zip(left, operands[0].shape, strict=True)) | dict(zip(right, operands[1].shape, strict=True))
-
-    def product(letters: list[str]) -> int:
-        return int(np.prod([sizes[letter] for letter in letters], dtype=np.int64))
-
-    x = x.reshape(product(batch), product(mine), product(inner))
-    y = y.reshape(product(batch), product(inner), product(yours))
-    made = (x @ y).reshape(*(sizes[letter] for letter in batch + mine + yours))
-    return _ordered(made, "".join(batch + mine + yours), output)
+def reshape(x: SecretTensor, shape: int | Sequence[int]) -> SecretTensor:
+    """The same elements in another shape; one length may be -1. `RangeError` if they do not fit."""
+    sizes = [int(size) for size in np.atleast_1d(np.asarray(shape, dtype=np.int64))]
+    known = math.prod(size for size in sizes if size >= 0)
+    if sizes.count(-1) == 1 and known:
+        sizes[sizes.index(-1)] = x.size // known
+    if min(sizes, default=0) < 0 or math.prod(sizes) != x.size:
+        raise RangeError(f"{x.size} elements do not fit {shape}.", remedy="Give lengths with that product.")
+    return x.reshape(*sizes)
 
 
-def _read(pattern: str, operands: Sequence[SecretTensor]) -> tuple[list[str], str]:
-    left, arrow, output = pattern.replace(" ", "").partition("->")
-    inputs = left.split(",")
-    fits = (
-        bool(arrow)
-        and 1 <= len(operands) <= 2
-        and len(inputs) == len(operands)
-        and all(part.isalpha() and len(set(part)) == len(part) for part in inputs)
-        and len(set(output)) == len(output)
-        and set(output) <= set("".join(inputs))
-        and all(len(part) == operand.ndim for part, operand in zip(inputs, operands, strict=True))
-    )
-    if not fits:
-        raise RangeError(
-            f"einsum cannot do {pattern!r} with operands of {[operand.ndim for operand in operands]} axes.",
-            remedy="Write one or two operands with distinct letters and an arrow, as in 'bij,bjk->bik'.",
-        )
-    return inputs, output
+def flip(x: SecretTensor, axis: Axes = None) -> SecretTensor:
+    """Reverse axes, all of them for None."""
+    return x.linear(lambda words: words.flip(axes_of(x, axis)))
 
 
-def _summed(x: SecretTensor, letters: str, kept: str) -> SecretTensor:
-    """Sum over the axes whose letters are not kept; they stay as axes of length 1."""
-    for axis, letter in enumerate(letters):
-        if letter not in kept:
-            x = expand_dims(x.sum(axis), axis)
+def roll(x: SecretTensor, shift: int | Sequence[int], axis: Axes = None) -> SecretTensor:
+    """Rotate axes; for None the elements in C order."""
+    if axis is None:
+        flat = x.reshape(-1)
+        return flat.linear(
+            lambda words: words.roll(sum(operator.index(step) for step in np.atleast_1d(shift)), 0)
+        ).reshape(*x.shape)
+    shifts, axes = np.broadcast_arrays(shift, axis)
+    for step, place in zip(shifts.ravel().tolist(), axes.ravel().tolist(), strict=True):
+        x = _rolled(x, step, axis_of(x, place))
     return x
 
 
-def _ordered(x: SecretTensor, letters: str, wanted: str) -> SecretTensor:
-    """The axes in the wanted order; axes that are not wanted have length 1 and go."""
-    axes: Any = [letters.index(letter) for letter in wanted]
-    gone = [axis for axis in range(len(letters)) if axis not in axes]
-    shape = [x.shape[axis] for axis in axes]
-    return permute_dims(x, [*axes, *gone]).reshape(*shape)
+def _rolled(x: SecretTensor, shift: int, axis: int) -> SecretTensor:
+    return x.linear(lambda words: words.roll(shift, axis))
+
+
+def take(x: SecretTensor, indices: Any, axis: int | None = None) -> SecretTensor:
+    """Elements at public places of an axis, for None of the elements in C order.
+
+    The places' axes stand where that axis was. `RangeError` for places that are no integers or outside.
+    """
+    if isinstance(indices, SecretTensor):
+        no_truth("The place")
+    places = np.asarray(indices)
+    if axis is None:
+        x, axis = x.reshape(-1), 0
+    place = axis_of(x, axis)
+    count = x.shape[place]
+    whole = places.dtype.kind in "iu" or places.size == 0
+    if not whole or (places.size and not -count <= places.min() <= places.max() < count):
+        raise RangeError(
+            f"Places are integers from {-count} to {count - 1} here.", remedy="Take what is there."
+        )
+    flat = torch.from_numpy(np.array(places % max(1, count), dtype=np.int64).reshape(-1))
+    taken = x.linear(lambda words: words.index_select(place, flat))
+    return taken.reshape(*x.shape[:place], *places.shape, *x.shape[place + 1 :])
+
+
+def along(x: SecretTensor, axis: int | None, fn: Callable[[SecretTensor], SecretTensor]) -> SecretTensor:
+    """A function of `[n, ...]` along another axis; for None of the elements in C order."""
+    if axis is None:
+        return fn(x.reshape(-1))
+    place = axis_of(x, axis)
+    order = [place, *(other for other in range(x.ndim) if other != place)]
+    return permute_dims(fn(permute_dims(x, order)), np.argsort(order).tolist())
+
+
+def in_front(x: SecretTensor, axis: Axes, keepdims: bool = False) -> tuple[SecretTensor, tuple[int, ...]]:
+    """`[k, ...]` with all elements of the axes (of all, for None) in front; and the shape of what is left."""
+    axes = axes_of(x, axis)
+    rest = [place for place in range(x.ndim) if place not in axes]
+    sizes = [x.shape[place] for place in rest]
+    count = math.prod(x.shape[place] for place in axes)
+    kept = tuple(1 if place in axes else size for place, size in enumerate(x.shape))
+    return permute_dims(x, [*axes, *rest]).reshape(count, *sizes), kept if keepdims else tuple(sizes)
+
+
+# --- any places -----------------------------------------------------------------------------------
+
+
+def gathered(x: SecretTensor, places: Any) -> SecretTensor:
+    """The elements that stand at `places` of x in C order; 0 where the place is -1."""
+    chosen = torch.from_numpy(np.array(places, dtype=np.int64, order="C"))
+    filled = bool((chosen < 0).any())
+
+    def pick(words: torch.Tensor) -> torch.Tensor:
+        flat = words.reshape(-1)
+        return torch.cat([flat, flat.new_zeros(1)])[chosen] if filled else flat[chosen]
+
+    return x.linear(pick)
+
+
+def concat(parts: Sequence[SecretTensor | Public], axis: int | None = 0) -> SecretTensor:
+    """Join along an axis, for None in C order; parts may be public. The scale is the finest of all.
+
+    `RangeError` if their shapes do not fit.
+    """
+    same = secrets(*parts)
+    if axis is None:
+        return tensor.concat([part.reshape(-1) for part in same])
+    place = axis_of(same[0], axis)
+    sides = {(*part.shape[:place], *part.shape[place + 1 :]) for part in same}
+    if len(sides) != 1 or len({part.ndim for part in same}) != 1:
+        raise RangeError(
+            f"Parts of {[part.shape for part in same]} do not join along axis {axis}.",
+            remedy="Give parts that differ in that axis only.",
+        )
+    return tensor.concat(same, place)
+
+
+def stack(parts: Sequence[SecretTensor | Public], axis: int = 0) -> SecretTensor:
+    """Join along a new axis; parts may be public. `RangeError` if their shapes differ."""
+    same = secrets(*parts)
+    if len({part.shape for part in same}) != 1:
+        raise RangeError(
+            f"Parts of {[part.shape for part in same]} do not stack.", remedy="Give parts of one shape."
+        )
+    return tensor.stack(same, normalize_axis_index(axis, same[0].ndim + 1))
+
+
+# --- sums and differences along an axis -----------------------------------------------------------
+
+
+def cumulative_sum(x: SecretTensor, axis: int | None = None) -> SecretTensor:
+    """Running sums along an axis, which `[n]` need not name. The bound grows with the length.
+
+    `RangeError` if an axis has to be named, or if the bound would leave the ring.
+    """
+    if axis is None and x.ndim != 1:
+        raise RangeError(f"Running sums of {x.shape} along which axis?", remedy="Give axis=....")
+    place = axis_of(x, axis or 0)
+    return x.linear(lambda words: words.cumsum(place), bound=x.bound * max(1, x.shape[place]))
+
+
+def diff(
+    x: SecretTensor | Public, n: int = 1, axis: int = -1, *, prepend: Any = None, append: Any = None
+) -> SecretTensor:
+    """Differences of neighbours along an axis, `n` times, after joining what stands before and behind.
+
+    The bound doubles each time. `RangeError` if it leaves the ring, for n below 0, and for `[]`.
+    """
+    parts = secrets(*(part for part in (prepend, x, append) if part is not None))
+    x = parts[0 if prepend is None else 1]
+    if n < 0 or x.ndim == 0:
+        raise RangeError(f"No differences of {x.shape}, {n} times.", remedy="Give n >= 0 and an axis.")
+    place = axis_of(x, axis)
+    if n == 0:
+        return x
+    one = (*x.shape[:place], 1, *x.shape[place + 1 :])
+    wide = [part.broadcast_to(one) if part.ndim == 0 else part for part in parts]
+    x = concat(wide, place) if len(wide) > 1 else x
+    return x.linear(lambda words: words.diff(min(n, words.shape[place]), place), bound=x.bound << n)

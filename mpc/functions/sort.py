@@ -11,7 +11,7 @@ Rounds: about 8 for every 3 key bits, a few to take the keys apart, 3 to apply t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from mpc.encoding import INTEGER
 from mpc.errors import ProtocolAbort, RangeError
+from mpc.functions.shape import along
 from mpc.functions.words import planes_of
 from mpc.protocols.base import lacks_permutations
 from mpc.tensor import SecretTensor, concat, stack
@@ -43,16 +44,18 @@ class Order:
     places: SecretTensor
 
     def apply(self, *columns: SecretTensor) -> list[SecretTensor]:
-        """Columns `[n, ...]` in this order: 3 rounds, all columns together."""
+        """Columns `[n, ...]` in this order: 3 rounds, all columns together. `RangeError` for others."""
         if not columns:
             return []
+        _require_rows([self.places, *columns])
         return _unpacked(_ordered(self.places, _packed(columns))[2], columns)
 
     def undo(self, *columns: SecretTensor) -> list[SecretTensor]:
         """Columns `[n, ...]` from this order back into the rows' own: row i gets what is at its place.
 
-        5 rounds, all columns together.
+        5 rounds, all columns together. `RangeError` for columns of other lengths.
         """
+        _require_rows([self.places, *columns])
         return self.fixed().undo(*columns) if columns else []
 
     def fixed(self) -> FixedOrder:
@@ -94,20 +97,28 @@ def order_of_bit(flags: SecretTensor) -> Order:
 
 
 def shuffle(*columns: SecretTensor) -> list[SecretTensor]:
-    """Columns `[n, ...]` in a uniform order that nobody knows, the same for all: 2 rounds. Nothing opens."""
+    """Columns `[n, ...]` in a uniform order that nobody knows, the same for all: 2 rounds. Nothing opens.
+
+    `RangeError` for columns of different length.
+    """
+    _require_rows(columns)
     protocol = columns[0].protocol
     drawn = protocol.draw_shuffle(columns[0].shape[0])
     return _unpacked(protocol.shuffle(_packed(columns), drawn), columns)
 
 
 def order_by(keys: Keys, *, descending: bool = False) -> Order:
-    """The stable order of rows by one key, or by several, the most significant first. Keys are `[n]`."""
+    """The stable order of rows by one key, or by several, the most significant first. Keys are `[n]`.
+
+    About 8 rounds for every 3 key bits. `RangeError` for keys of other shapes, `NotSupported` where the
+    protocol has no shuffle.
+    """
     columns = [keys] if isinstance(keys, SecretTensor) else list(keys)
     if not columns or any(key.ndim != 1 or key.shape != columns[0].shape for key in columns):
         raise RangeError("Keys are columns of one length.", remedy="Give one or more [n] tensors.")
-    if columns[0].shape[0] == 0:
-        raise RangeError("There is nothing to sort.", remedy="Give at least one row.")
     _require_permutations(columns[0])
+    if columns[0].shape[0] == 0:
+        return Order(indices(columns[0]))
     bits = concat([_key_bits(key, descending) for key in reversed(columns)])
     places = _counted(bits[:PASS_BITS])
     for start in range(PASS_BITS, bits.shape[0], PASS_BITS):
@@ -116,25 +127,55 @@ def order_by(keys: Keys, *, descending: bool = False) -> Order:
 
 
 def sort_by(keys: Keys, *columns: SecretTensor, descending: bool = False) -> list[SecretTensor]:
-    """Columns `[n]` in the order of the keys."""
+    """Columns `[n, ...]` in the order of the keys: `order_by`, and 3 rounds; errors as its own."""
     return order_by(keys, descending=descending).apply(*columns)
 
 
-def sort(x: SecretTensor, *, descending: bool = False) -> SecretTensor:
-    """The elements of `[n]` in order."""
-    return sort_by(x, x, descending=descending)[0]
+def sort(x: SecretTensor, *, axis: int | None = -1, descending: bool = False) -> SecretTensor:
+    """The elements in order along an axis, for None in C order. `order_by` and 3 rounds.
+
+    Several rows are sorted at once: their numbers are a key more, of log2 of their number bits.
+    """
+    return _sorted(x, axis, lambda rows: rows, descending)
 
 
-def argsort(x: SecretTensor, *, descending: bool = False) -> SecretTensor:
-    """The indices that would sort `[n]`; equal elements keep their order."""
-    return sort_by(x, indices(x), descending=descending)[0]
+def argsort(x: SecretTensor, *, axis: int | None = -1, descending: bool = False) -> SecretTensor:
+    """The indices that would sort an axis; equal elements keep their order. Cost as `sort`."""
+    return _sorted(x, axis, lambda rows: indices(rows).reshape(-1, 1).broadcast_to(rows.shape), descending)
+
+
+def _sorted(
+    x: SecretTensor, axis: int | None, column: Callable[[SecretTensor], SecretTensor], descending: bool
+) -> SecretTensor:
+    """A column made of x, in the order of x along an axis."""
+
+    def of_rows(rows: SecretTensor) -> SecretTensor:
+        """Of `[n, ...]` along the first axis."""
+        table = rows.reshape(len(rows), math.prod(rows.shape[1:]))
+        keys, count = [table.T.reshape(-1)], table.shape[1]
+        if count > 1:
+            numbers = np.repeat(np.arange(count), len(table))
+            keys.insert(0, table.lift(-numbers if descending else numbers))
+        (made,) = sort_by(keys, column(table).T.reshape(-1), descending=descending)
+        return made.reshape(count, len(table)).T.reshape(*rows.shape)
+
+    return along(x, axis, of_rows)
 
 
 def top_k(x: SecretTensor, count: int) -> SecretTensor:
-    """The greatest `count` elements of `[n]`, the greatest first."""
-    if not 0 < count <= x.shape[0]:
-        raise RangeError(f"There are no {count} of {x.shape[0]} elements.", remedy="Ask for 1 to n.")
+    """The greatest `count` elements of `[n]`, the greatest first. Cost as `sort`.
+
+    `RangeError` for other shapes, and for a count that is not from 0 to n.
+    """
+    if x.ndim != 1 or not 0 <= count <= x.shape[0]:
+        raise RangeError(f"There are no {count} elements of {x.shape}.", remedy="Ask for 0 to n of [n].")
     return sort(x, descending=True)[:count]
+
+
+def _require_rows(columns: Sequence[SecretTensor]) -> None:
+    """`RangeError` unless there are columns, all of one length."""
+    if not columns or any(not column.ndim or len(column) != len(columns[0]) for column in columns):
+        raise RangeError("Columns have one length.", remedy="Give one or more [n, ...] tensors.")
 
 
 def _require_permutations(x: SecretTensor) -> None:
@@ -228,7 +269,9 @@ def _packed(columns: Sequence[SecretTensor]) -> Any:
     """`[n, k]` words of columns `[n, ...]` side by side."""
     protocol = columns[0].protocol
     return protocol.linear(
-        lambda *words: torch.cat([word.reshape(word.shape[0], -1) for word in words], dim=1),
+        lambda *words: torch.cat(
+            [word.reshape(len(word), math.prod(word.shape[1:])) for word in words], dim=1
+        ),
         *(column.share for column in columns),
     )
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mpc
-from mpc.errors import NotSupported, RangeError
+from mpc.encoding import Scale
+from mpc.errors import NotSupported, RangeError, SecretControlFlow
 from mpc.functions import words
 from mpc.protocols.table import PROTOCOLS
 from mpc.randomness import OnceLedger
@@ -42,7 +43,7 @@ def test_shapes(protocol: str) -> None:
         return (
             mpc.permute_dims(a, (2, 0, 1)), mpc.expand_dims(a, 1), mpc.squeeze(mpc.expand_dims(a, 1), 1),
             mpc.flip(a, 2), mpc.roll(a, 1, 1), mpc.take(a, [2, 0, 2], 1), mpc.cumulative_sum(a, 1),
-            mpc.diff(a, 2), mpc.outer(a[0, 0], a[1, 2]),
+            mpc.diff(a, axis=2), mpc.outer(a[0, 0], a[1, 2]),
         )  # fmt: skip
 
     want = (
@@ -80,7 +81,9 @@ def test_einstein_sums(protocol: str, pattern: str, shapes: list[tuple[int, ...]
     same(release(program, protocol), (want, want))
 
 
-@pytest.mark.parametrize("pattern", ["ii->i", "ij,jk", "ij,jk->iik", "...i->i", "ij,jk,kl->il", "ijk->ij"])
+@pytest.mark.parametrize(
+    "pattern", ["ii->i", "ij,jk->ikm", "ij,jk->iik", "...i->i", "ij,jk,kl->il", "ijk->ij"]
+)
 def test_sums_that_it_cannot_do_are_refused(protocol: str, pattern: str) -> None:
     def program(session: Session) -> Any:
         a = session.input(np.ones((2, 2), dtype=np.int64), owner=0, bound=1)
@@ -167,10 +170,89 @@ def test_what_numpy_asks_in_vain(protocol: str) -> None:
     def program(session: Session) -> Any:
         a = session.input(np.arange(4), owner=0, bound=4)
         for ask in (
-            lambda: np.arctan(a), lambda: np.add.reduce(a), lambda: np.median(a),
+            lambda: np.arctan(a), lambda: np.subtract.reduce(a), lambda: np.median(a),
         ):  # fmt: skip
             with pytest.raises(NotSupported, match=r"np\."):
                 ask()
+        return a
+
+    release(program, protocol)
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")
+@pytest.mark.parametrize(
+    ("options", "kernel"),
+    [
+        ({"stride": (2, 1), "padding": (0, 1)}, (3, 2)),
+        ({"padding": "same"}, (3, 2)),
+        ({"padding": "same", "dilation": (2, 3)}, (2, 2)),
+        ({"padding": "valid", "dilation": 2}, (3, 2)),
+        ({"padding": (2, 0), "dilation": (1, 2), "stride": 2}, (2, 3)),
+    ],
+)
+def test_convolutions_are_torchs_with_public_operands_too(
+    protocol: str, options: dict[str, Any], kernel: tuple[int, int]
+) -> None:
+    rng = np.random.default_rng(3)
+    x, weights = rng.integers(-9, 9, (2, 3, 8, 7)), rng.integers(-9, 9, (4, 3, *kernel))
+
+    def program(session: Session) -> Any:
+        a, b = session.input(x, owner=0, bound=9), session.input(weights, owner=1, bound=9)
+        return (
+            mpc.conv2d(a, b, **options), mpc.conv2d(x, b, **options), mpc.conv2d(a, weights, **options),
+            mpc.conv2d(a[:0], b, **options),
+        )  # fmt: skip
+
+    want = torch.nn.functional.conv2d(torch.from_numpy(x), torch.from_numpy(weights), **options).numpy()
+    same(release(program, protocol), (want, want, want, want[:0]))
+
+
+def test_convolutions_that_do_not_fit_are_refused(protocol: str) -> None:
+    def program(session: Session) -> Any:
+        a = session.input(np.ones((1, 2, 4, 4), dtype=np.int64), owner=0, bound=1)
+        for ask in (
+            lambda: mpc.conv2d(a, a[:, :1]), lambda: mpc.conv2d(a, a, stride=0), lambda: mpc.conv2d(a[0], a),
+            lambda: mpc.conv2d(a, a, padding="same", stride=2), lambda: mpc.conv2d(a, a, dilation=2),
+            lambda: mpc.conv2d(a, a, padding=(1, 2, 3)), lambda: mpc.conv2d(a, a, padding=-1),
+        ):  # fmt: skip
+            with pytest.raises(RangeError):
+                ask()
+        return a
+
+    release(program, protocol)
+
+
+def test_order_takes_every_bound_that_the_ring_holds(protocol: str) -> None:
+    top = 2**62 - 1
+    x = np.array([top, -top, 0, top, -1, 1, -top])
+    y = np.array([-top, top, top, top, 0, -top, -top])
+
+    def program(session: Session) -> Any:
+        a, b = session.input(x, owner=0, bound=top), session.input(y, owner=1, bound=top)
+        return (
+            mpc.abs(a), mpc.maximum(a, b), mpc.minimum(a, b), mpc.max(a), mpc.min(a), mpc.argmax(b),
+            mpc.argmin(b), mpc.clip(a, -top + 1, top - 1), mpc.clip(a, 5, None), mpc.where(b == 0, a, b),
+            mpc.cumulative_max(b),
+        )  # fmt: skip
+
+    want = (
+        np.abs(x), np.maximum(x, y), np.minimum(x, y), x.max(), x.min(), y.argmax(), y.argmin(),
+        np.clip(x, -top + 1, top - 1), np.clip(x, 5, None), np.where(y == 0, x, y), np.maximum.accumulate(y),
+    )  # fmt: skip
+    same(release(program, protocol), want)
+
+
+def test_limits_give_the_least_bound_that_holds(protocol: str) -> None:
+    def program(session: Session) -> Any:
+        a = session.input(np.arange(-5, 6), owner=0, bound=5)
+        for low, high, bound in (
+            (-1000, 1000, 5), (-2, 3, 3), (None, 3, 5), (0, None, 5), (7, 9, 7), (-9, -8, 8),
+            (-np.inf, np.inf, 5), ([-2] * 11, 4, 4),
+        ):  # fmt: skip
+            assert mpc.clip(a, low, high).bound in (bound, bound << 16), (low, high)
+        before = session.traffic.rounds
+        mpc.clip(a, -1000, 1000)
+        assert session.traffic.rounds == before
         return a
 
     release(program, protocol)
@@ -196,6 +278,105 @@ def test_bits_of_words(protocol: str, seed: int, bits: int, places: int) -> None
         [int(v).bit_length() - 1 for v in positive], np.where(x < 0, positive, 0), x * 2,
     )  # fmt: skip
     same(release(program, protocol), want)
+
+
+@pytest.mark.parametrize("places", [1, 30, 60, 61, 62, 100])
+def test_shifts_to_the_right_at_the_ends_of_the_ring(protocol: str, places: int) -> None:
+    top = 2 ** min(62, PROTOCOLS[protocol].guarantees.truncation_bits) - 1
+    x = np.array([top, -top, top - 1, 1, 0, -1, top >> 1, -(top >> 1)])
+
+    def program(session: Session) -> Any:
+        a = session.input(x, owner=0, bound=top)
+        real = a.view(scale=Scale(16))
+        return mpc.shift_right(a, places), mpc.shift_right(real, places)
+
+    want = np.array([int(value) >> places for value in x])
+    same(release(program, protocol), (want, want / 2**16))
+
+
+def test_words_have_names_and_domains(protocol: str) -> None:
+    x = np.array([[0, 1, 5], [6, 7, 4]])
+
+    def program(session: Session) -> Any:
+        a = session.input(x, owner=0, bound=7)
+        for ask in (
+            lambda: mpc.shift_left(a, -1), lambda: mpc.shift_right(a, -1), lambda: mpc.shift_left(a, 60),
+            lambda: mpc.bit_planes(a, 65), lambda: mpc.from_bit_planes(mpc.bit_planes(a)[:0]),
+        ):  # fmt: skip
+            with pytest.raises(RangeError):
+                ask()
+        planes = mpc.bit_planes(a)
+        return (
+            mpc.popcount(a), mpc.most_significant_bit(a), mpc.from_bit_planes(planes), planes,
+            mpc.prefix_or(planes), mpc.most_significant_bit(a * 0), mpc.most_significant_bit(a[:0]),
+        )  # fmt: skip
+
+    bits = (x.reshape(-1) >> np.arange(4)[:, None]) & 1
+    want = (
+        [[0, 1, 2], [2, 3, 1]], [[-1, 0, 2], [2, 2, 2]], x.reshape(-1), bits,
+        np.maximum.accumulate(bits[::-1])[::-1], np.full((2, 3), -1), np.zeros((0, 3)),
+    )  # fmt: skip
+    same(release(program, protocol), want)
+
+
+def test_the_highest_bit_of_a_negative_number_fails_a_check(protocol: str) -> None:
+    def program(session: Session) -> Any:
+        return mpc.most_significant_bit(session.input(np.array([3, -1]), owner=0, bound=7))
+
+    with pytest.raises(RangeError, match="the highest bit: no number is below 0"):
+        release(program, protocol)
+
+
+def test_packed_bits_broadcast_and_take_numpys_indices(protocol: str) -> None:
+    x = np.random.default_rng(4).integers(-9, 9, (3, 70))
+    y, narrow = x[1] - x[0], x[:, :1]
+    flags, others, single = x < 0, y < 0, narrow < 0
+
+    def program(session: Session) -> Any:
+        a, b = (
+            session.input(x, owner=0, bound=9).less_bits(0),
+            session.input(y, owner=1, bound=18).less_bits(0),
+        )
+        c = a[:, :1]
+        return (
+            a ^ b, a & b, a | b, a & c, c ^ b, a == b, a != b, ~a, b[:2], b[::-1], a[:, 3:], a[1, 5:9],
+            a[::-1], a[..., -1:], a[np.array([2, 0])], b[np.array([69, 0, 1])], a[:, 4], b[None], b[:, None],
+            a[len(a) - 1], b.broadcast_to((2, 70)), mpc.where(b, session.input(y, owner=1, bound=18), 0),
+        )  # fmt: skip
+
+    want = (
+        flags ^ others, flags & others, flags | others, flags & single, single ^ others, flags == others,
+        flags != others, ~flags, others[:2], others[::-1], flags[:, 3:], flags[1, 5:9], flags[::-1],
+        flags[..., -1:], flags[[2, 0]], others[[69, 0, 1]], flags[:, 4], others[None], others[:, None],
+        flags[2], np.broadcast_to(others, (2, 70)), np.where(others, y, 0),
+    )  # fmt: skip
+    same(release(program, protocol), want)
+
+
+def test_packed_bits_that_do_not_fit_are_refused(protocol: str) -> None:
+    def program(session: Session) -> Any:
+        a = session.input(np.arange(-35, 35), owner=0, bound=35)
+        bits = a.less_bits(0)
+        for ask in (
+            lambda: bits ^ bits[:3], lambda: bits & bits[:65], lambda: bits | bits[:2],
+            lambda: bits == bits[:3], lambda: bits[3], lambda: bits[:2].expand(70),
+            lambda: bits.broadcast_to((71,)),
+        ):  # fmt: skip
+            with pytest.raises(RangeError):
+                ask()
+        for ask in (
+            lambda: bits * a, lambda: a * bits, lambda: a + bits, lambda: bits == 1, lambda: bits & 1,
+            lambda: np.ones(70) * bits, lambda: np.asarray(bits), lambda: -bits,
+            lambda: a < bits, lambda: bits < a,
+        ):  # fmt: skip
+            with pytest.raises(NotSupported, match="of_bits"):
+                ask()
+        for ask in (lambda: bool(bits), lambda: 1 in bits):
+            with pytest.raises(SecretControlFlow):
+                ask()
+        return a
+
+    release(program, protocol)
 
 
 def test_eight_comparisons_take_the_rounds_of_one(protocol: str) -> None:

@@ -177,20 +177,53 @@ def test_what_is_no_permutation_or_has_no_rows_is_refused(protocol: str) -> None
 
     def program(session: Session) -> Any:
         a = session.input(np.array([2, 3]), owner=0, bound=3)
-        empty = a[:0]
         for ask in (
             lambda: mpc.rank(a, "odd"),
             lambda: mpc.searchsorted(a, a, "middle"),
-            lambda: mpc.cumulative_prod(a),
-            lambda: mpc.cumulative_max(empty),
+            lambda: mpc.Segments(a.reshape(1, 2)),
+            lambda: mpc.prefix_scan([], lambda x, y: x),
             lambda: mpc.prefix_scan([a], lambda x, y: [x[0] + y[0]]),
-            lambda: mpc.unique(empty),
+            lambda: mpc.cumulative_prod(a / 2),
+            lambda: mpc.cumulative_prod(a.view(bound=2**40)),
         ):
             with pytest.raises(RangeError):
                 ask()
         return a
 
     runs(program, protocol)
+
+
+@everywhere
+def test_no_rows_have_no_segments(protocol: str) -> None:
+    def program(session: Session) -> Any:
+        a = session.input(np.zeros(0, dtype=np.int64), owner=0, bound=3)
+        some = session.input(np.array([1, 2]), owner=0, bound=3)
+        made, found = mpc.Segments(a), mpc.unique(a)
+        empty = (
+            *(mpc.rank(a, ties) for ties in TIES), made.hold(a), made.running_sum(a), made.total(a),
+            *made.totals(a), *made.places(), *made.front(a), found.values, found.counts,
+            mpc.cumulative_max(a), mpc.cumulative_prod(a), mpc.searchsorted(some, a),
+            mpc.prefix_scan([a], lambda x, y: x)[0],
+        )  # fmt: skip
+        assert {one.shape for one in empty} == {(0,)}
+        return found.number, mpc.searchsorted(a, some)
+
+    same_shapes = runs(program, protocol)[0].result
+    assert same_shapes[0] == 0
+    assert np.array_equal(same_shapes[1], [0, 0])
+
+
+@everywhere
+def test_distinct_values_of_a_table_and_products_of_integers(protocol: str) -> None:
+    x = np.array([[2, 1, 2], [3, 3, 3]])
+
+    def program(session: Session) -> Any:
+        a = session.input(x, owner=0, bound=3)
+        found = mpc.unique(a)
+        return found.values, found.counts, mpc.cumulative_prod(a, 1), mpc.cumulative_max(a, axis=None)
+
+    want = ([1, 2, 3, 0, 0, 0], [1, 2, 3, 0, 0, 0], np.cumprod(x, 1), np.maximum.accumulate(x.ravel()))
+    same(runs(program, protocol)[0].result, want)
 
 
 @pytest.mark.parametrize(

@@ -88,12 +88,57 @@ def test_real_numbers_and_the_greatest(protocol: str) -> None:
 def test_what_cannot_be_sorted_is_refused(protocol: str) -> None:
     def program(session: Session) -> Any:
         a = session.input(np.arange(6), owner=0, bound=6)
-        for ask in (lambda: mpc.sort(a.reshape(2, 3)), lambda: mpc.top_k(a, 7), lambda: sort.order_by([])):
+        for ask in (
+            lambda: sort.order_by(a.reshape(2, 3)), lambda: mpc.top_k(a, 7), lambda: sort.order_by([]),
+            lambda: mpc.top_k(a.reshape(2, 3), 1), lambda: mpc.shuffle(), lambda: mpc.shuffle(a, a[:3]),
+            lambda: sort.order_by(a).apply(a[:3]), lambda: sort.order_by(a).undo(a[0]),
+            lambda: mpc.rank(a[0]),
+        ):  # fmt: skip
             with pytest.raises(RangeError):
                 ask()
         return a
 
     runs(program, protocol)
+
+
+@everywhere
+@few
+@given(seed=st.integers(0, 2**32), shape=st.lists(st.integers(0, 4), min_size=1, max_size=3))
+def test_axes_are_sorted_as_numpys(protocol: str, seed: int, shape: list[int]) -> None:
+    x = np.random.default_rng(seed).integers(-3, 4, shape)
+
+    def program(session: Session) -> Any:
+        a = session.input(x, owner=0, bound=3)
+        return [
+            (mpc.sort(a, axis=axis), mpc.argsort(a, axis=axis), mpc.sort(a, axis=axis, descending=True),
+             mpc.argsort(a, axis=axis, descending=True))
+            for axis in (None, *range(-x.ndim, x.ndim))
+        ]  # fmt: skip
+
+    got = runs(program, protocol)[0].result
+    for axis, made in zip((None, *range(-x.ndim, x.ndim)), got, strict=True):
+        want = (
+            np.sort(x, axis), np.argsort(x, axis, kind="stable"), -np.sort(-x, axis),
+            np.argsort(-x, axis, kind="stable"),
+        )  # fmt: skip
+        for one, other in zip(made, want, strict=True):
+            assert np.shape(one) == other.shape
+            assert np.array_equal(one, other)
+
+
+@everywhere
+def test_no_rows_are_in_order(protocol: str) -> None:
+    def program(session: Session) -> Any:
+        a = session.input(np.zeros((0, 2), dtype=np.int64), owner=0, bound=3)
+        column = a[:, 0]
+        ordered = sort.order_by(column)
+        return (
+            mpc.sort(column), mpc.argsort(column), mpc.top_k(column, 0), *mpc.shuffle(column, a),
+            ordered.places, *ordered.apply(column, a), *ordered.undo(a), ordered.inverse().places,
+        )  # fmt: skip
+
+    shapes = [np.shape(made) for made in runs(program, protocol)[0].result]
+    assert shapes == [(0,), (0,), (0,), (0,), (0, 2), (0,), (0,), (0, 2), (0, 2), (0,)]
 
 
 @pytest.mark.parametrize("again", ["shuffle", "unshuffle"])

@@ -1,0 +1,130 @@
+"""Sums, means, deviations and products over axes, as numpy's. Nothing is revealed.
+
+An axis is a number, several, or None for all; `keepdims` keeps them with length 1. `RangeError` where a bound
+would leave the ring.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+
+from mpc.encoding import INTEGER, Scale
+from mpc.errors import RangeError
+from mpc.functions.order import absolute, amax
+from mpc.functions.products import vecdot
+from mpc.functions.root import sqrt
+from mpc.functions.shape import Axes, in_front, lifted
+from mpc.functions.words import shift_left
+from mpc.tensor import SecretTensor
+
+#: Bits of the lower half of a word, and of the inverse of a count.
+HALF: Final = 30
+
+
+def total(x: SecretTensor, axis: Axes = None, keepdims: bool = False) -> SecretTensor:
+    """The sum. No message."""
+    rows, shape = in_front(x, axis, keepdims)
+    return rows.sum(0).reshape(*shape)
+
+
+def mean(x: SecretTensor, axis: Axes = None, keepdims: bool = False) -> SecretTensor:
+    """The sum over the number of elements; error 1 unit in the last place. `RangeError` if there are none."""
+    rows, shape = in_front(x, axis, keepdims)
+    if not rows.shape[0]:
+        raise RangeError("No elements have no mean.", remedy="Give at least one.")
+    return (rows.sum(0) / rows.shape[0]).reshape(*shape)
+
+
+def prod(x: SecretTensor, axis: Axes = None, keepdims: bool = False) -> SecretTensor:
+    """The product; of none 1. At most 2 log2 n products one after the other."""
+    rows, shape = in_front(x, axis, keepdims)
+    rest = None
+    while rows.shape[0] > 1:
+        half = rows.shape[0] // 2
+        if rows.shape[0] % 2:
+            rest = rows[-1] if rest is None else rest * rows[-1]
+        rows = rows[:half] * rows[half : 2 * half]
+    if not rows.shape[0]:
+        return lifted(x, np.ones(shape, dtype=np.int64))
+    return (rows[0] if rest is None else rows[0] * rest).reshape(*shape)
+
+
+def var(x: SecretTensor, axis: Axes = None, *, correction: float = 0, keepdims: bool = False) -> SecretTensor:
+    """The mean square distance from the mean, over the number less `correction`.
+
+    Error: below 2 units in the last place. One product an element of the result and two truncations.
+    `RangeError` if there are too few elements.
+    """
+    rows, shape = in_front(x, axis, keepdims)
+    fine, bits = _variance(rows, correction)
+    return (fine.truncate(bits) if bits else fine).reshape(*shape)
+
+
+def std(x: SecretTensor, axis: Axes = None, *, correction: float = 0, keepdims: bool = False) -> SecretTensor:
+    """The root of the variance. Error: below 3 units in the last place. A variance and a root."""
+    rows, shape = in_front(x, axis, keepdims)
+    fine, bits = _variance(rows, correction)
+    return _root(fine, bits).reshape(*shape)
+
+
+def norm(
+    x: SecretTensor, order: float | str | None = None, axis: Axes = None, keepdims: bool = False
+) -> SecretTensor:
+    """The length of a vector (order None or 2; of all elements: "fro"), or the sum (1) or maximum (inf) of
+    magnitudes. Error: below 2 units in the last place and 2^-22 of it. A product and a root, or a comparison.
+
+    `RangeError` for other orders, and for those of matrices.
+    """
+    rows, shape = in_front(x, axis, keepdims)
+    vectors = isinstance(axis, int) or x.ndim == 1
+    if order is None or (order == 2 and vectors) or (order == "fro" and not vectors):
+        made = _root(_squares(rows), x.scale.bits)
+    elif order == 1 and vectors:
+        made = absolute(rows).sum(0)
+    elif order == math.inf and vectors:
+        made = amax(absolute(rows), 0)
+    else:
+        raise RangeError(f"There is no norm of order {order} here.", remedy="Take None, 1, 2, inf or 'fro'.")
+    return made.reshape(*shape)
+
+
+def _variance(rows: SecretTensor, correction: float) -> tuple[SecretTensor, int]:
+    """Along the first axis at twice the fraction bits of the mean, and these bits."""
+    count = rows.shape[0]
+    if count <= correction or not count:
+        raise RangeError(f"{count} elements have no variance.", remedy="Give more than the correction.")
+    distances = rows - rows.sum(0) / count
+    return _over(_squares(distances), count - correction), distances.scale.bits
+
+
+def _over(x: SecretTensor, count: float) -> SecretTensor:
+    """x / count for words of any bound: error 2^-30 of it, and 3 units in the last place. 4 rounds.
+
+    The upper and the lower half of a word are multiplied with 1 / count, of 30 bits, each by itself.
+    """
+    places = math.floor(math.log2(count))
+    factor: int = round(2.0 ** (HALF + places) / count)
+    words = x.view(scale=INTEGER)
+    high = words.shifted_down(HALF)
+    low = (words.view(bound=1) - (high * (1 << HALF)).view(bound=1)).view(bound=1 << HALF)
+    wide = high * factor
+    whole = wide.shifted_down(places) if places > 0 else shift_left(wide, -places)
+    rest = (low * factor).shifted_down(HALF + places)
+    return (whole + rest).view(scale=x.scale, bound=math.ceil(x.bound / Fraction(count)) + 4)
+
+
+def _squares(rows: SecretTensor) -> SecretTensor:
+    """The sum of squares along the first axis, exactly, at twice the scale."""
+    words = rows.view(scale=INTEGER)
+    return vecdot(words, words, axis=0).view(scale=Scale(2 * rows.scale.bits, 2 * rows.scale.digits))
+
+
+def _root(fine: SecretTensor, bits: int) -> SecretTensor:
+    """The root with `bits` fraction bits of what has twice as many."""
+    made = sqrt(fine, otherwise=0.0)  # sums of squares are not below 0
+    drop = made.scale.bits - (bits or made.scale.bits)
+    return made.truncate(drop) if drop else made
