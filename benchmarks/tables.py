@@ -47,6 +47,8 @@ class Row:
     bits: tuple[int, ...]
     signed: bool
     domain: str
+    #: whether 0 is in it
+    zero: bool = False
 
 
 def _pairs(x: Secret, y: Secret) -> Secret:
@@ -65,40 +67,45 @@ def _logsumexp(x: Secret, y: Secret) -> Secret:
     return mpc.logsumexp(_pairs(x, y))
 
 
-ROWS = {
-    16: [
-        Row("divide", mpc.divide, np.divide, (36, 36), True, "x, y within 2^20, y not 0"),
-        Row("reciprocal", mpc.reciprocal, np.reciprocal, (46,), True, "within 2^30, not 0"),
-        Row("sqrt", mpc.sqrt, np.sqrt, (60,), False, "0 < x < 2^44"),
-        Row("rsqrt", mpc.rsqrt, lambda x: 1 / np.sqrt(x), (60,), False, "0 < x < 2^44"),
-        Row("exp", mpc.exp, np.exp, (20,), True, "within 16"),
-        Row("log", mpc.log, np.log, (60,), False, "0 < x < 2^44"),
-        Row("sigmoid", mpc.sigmoid, special.expit, (28,), True, "within 2^12"),
-        Row("tanh", mpc.tanh, np.tanh, (28,), True, "within 2^12"),
-        Row("erf", mpc.erf, special.erf, (28,), True, "within 2^12"),
-        Row("log1p", mpc.log1p, np.log1p, (59,), False, "0 < x < 2^43"),
-        Row("x^1.7", partial(mpc.power, y=1.7), lambda x: x**1.7, (35,), False, "0 < x < 2^19"),
-        Row("x^-1.5", partial(mpc.power, y=-1.5), lambda x: x**-1.5, (35,), False, "0 < x < 2^19"),
-        Row("softmax of 2", _softmax, _softmax_oracle, (26, 26), True, "within 2^10"),
-        Row("logsumexp of 2", _logsumexp, np.logaddexp, (26, 26), True, "within 2^10"),
-    ],
-    24: [
-        Row("divide", mpc.divide, np.divide, (33, 33), True, "x, y within 2^9, y not 0"),
-        Row("sqrt", mpc.sqrt, np.sqrt, (60,), False, "0 < x < 2^36"),
-        Row("exp", mpc.exp, np.exp, (28,), True, "within 16"),
-        Row("log", mpc.log, np.log, (60,), False, "0 < x < 2^36"),
-        Row("sigmoid", mpc.sigmoid, special.expit, (34,), True, "within 2^10"),
-        Row("erf", mpc.erf, special.erf, (34,), True, "within 2^10"),
-        Row("x^1.7", partial(mpc.power, y=1.7), lambda x: x**1.7, (40,), False, "0 < x < 2^16"),
-    ],
-}
+def _rows(places: int, division: int, base: int, power: float) -> list[Row]:
+    """Every function at a scale; bits of words that are divided, and raised, and a power below 0."""
+    top, raised = 60 - places, f"x < 2^{base - places}"
+    wide, fine, near = (places + 12,), (places + 4,), (places + 10,) * 2
+    return [
+        Row(
+            "divide",
+            mpc.divide,
+            np.divide,
+            (division,) * 2,
+            True,
+            f"x, y within 2^{division - places}, y not 0",
+        ),
+        Row("reciprocal", mpc.reciprocal, np.reciprocal, (46,), True, f"within 2^{46 - places}, not 0"),
+        Row("sqrt", mpc.sqrt, np.sqrt, (60,), False, f"0 <= x < 2^{top}", zero=True),
+        Row("rsqrt", mpc.rsqrt, lambda x: 1 / np.sqrt(x), (60,), False, f"0 < x < 2^{top}"),
+        Row("exp", mpc.exp, np.exp, fine, True, "within 16", zero=True),
+        Row("log", mpc.log, np.log, (60,), False, f"0 < x < 2^{top}"),
+        Row("sigmoid", mpc.sigmoid, special.expit, wide, True, "within 2^12", zero=True),
+        Row("tanh", mpc.tanh, np.tanh, wide, True, "within 2^12", zero=True),
+        Row("erf", mpc.erf, special.erf, wide, True, "within 2^12", zero=True),
+        Row("log1p", mpc.log1p, np.log1p, (59,), False, f"0 <= x < 2^{top - 1}", zero=True),
+        Row(
+            "x^1.7", partial(mpc.power, y=1.7), lambda x: x**1.7, (base,), False, f"0 <= {raised}", zero=True
+        ),
+        Row(f"x^{power}", partial(mpc.power, y=power), lambda x: x**power, (base,), False, f"0 < {raised}"),
+        Row("softmax of 2", _softmax, _softmax_oracle, near, True, "within 2^10", zero=True),
+        Row("logsumexp of 2", _logsumexp, np.logaddexp, near, True, "within 2^10", zero=True),
+    ]
 
 
-def drawn(rng: np.random.Generator, bits: int, signed: bool) -> np.ndarray:
-    """Words of every magnitude below 2^bits, with the ends; none is 0."""
+ROWS = {16: _rows(16, 36, 35, -1.5), 24: _rows(24, 33, 40, -1.25)}
+
+
+def drawn(rng: np.random.Generator, bits: int, signed: bool, *, zero: bool = False) -> np.ndarray:
+    """Words of every magnitude below 2^bits, with the ends; 0 only where `zero`."""
     top = 2**bits - 1
     words = np.minimum(np.exp2(rng.uniform(0, bits, BATCH)).astype(np.int64), top)
-    words[:2] = (1, top)
+    words[:3] = (1, top, 1 - zero)
     return words * rng.choice((-1, 1), BATCH) if signed else words
 
 
@@ -106,11 +113,11 @@ def _shared(session: Session, words: np.ndarray, places: int, bound: int) -> Sec
     return session.secret(session.input(words, owner=0, bound=bound).share, Scale(bits=places), bound)
 
 
-def error_line(row: Row, places: int) -> str:
+def error_line(row: Row, places: int, points: int = POINTS) -> str:
     """The largest errors over all points, and what an element costs."""
     rng, worst_unit, worst_relative = np.random.default_rng(1), 0.0, 0.0
-    for _ in range(POINTS // BATCH):
-        words = [drawn(rng, bits, row.signed) for bits in row.bits]
+    for _ in range(points // BATCH):
+        words = [drawn(rng, bits, row.signed, zero=row.zero) for bits in row.bits]
 
         def program(session: Session, words: list[np.ndarray] = words) -> Secret:
             shared = [

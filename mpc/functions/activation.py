@@ -1,6 +1,6 @@
 """Sigmoid, tanh and erf as sums of waves up to their limits; softmax and logsumexp from exp, log, division.
 
-The last two run on e to a power <= 0, so nothing can grow; a few guard bits take the rounding of the steps.
+The last two run on e to a power <= 0, so nothing can grow; guard bits take the rounding of each term.
 """
 
 from __future__ import annotations
@@ -8,17 +8,22 @@ from __future__ import annotations
 import math
 
 from mpc.encoding import DEFAULT_BITS, INTEGER, Scale
+from mpc.errors import RangeError
 from mpc.functions.curves import curve
 from mpc.functions.divide import divide_from
 from mpc.functions.exponential import MAX_EXP_BITS, exp_up_to
+from mpc.functions.logarithm import MOST_BITS as LOG_BITS
 from mpc.functions.logarithm import log
 from mpc.functions.normal import binary_scale, product
 from mpc.functions.order import amax
 from mpc.functions.shape import expand_dims
 from mpc.protocols.branches import both
-from mpc.tensor import SecretTensor, stack
+from mpc.tensor import SecretTensor, concat, stack
 
-GUARD_BITS = 5
+#: Fraction bits that steps have beyond the result's, beside those for the number of terms.
+GUARD_BITS = 4
+#: A sum of powers has at most so many bits.
+SUM_BITS = 58
 
 
 def sigmoid(x: SecretTensor) -> SecretTensor:
@@ -41,21 +46,40 @@ def erf(x: SecretTensor) -> SecretTensor:
 
 
 def logsumexp(x: SecretTensor, axis: int = -1) -> SecretTensor:
-    """log of the sum of e^x along an axis; error below 2 units in the last place."""
-    fine = _finer(x)
-    top = expand_dims(amax(fine, axis), axis)
-    total = _exp_below(fine - top).sum(axis)
+    """log of the sum of e^x along an axis; error below 2 units in the last place.
+
+    About 37 rounds, and a comparison and a product for each halving of the axis. `RangeError` for decimals,
+    for more than 26 fraction bits, and for more terms than their rounding leaves room for (2^14 at 26 bits).
+    """
+    top, _, total = _terms(x, axis)
     # at least one term is 1 but for its last bit
-    return _coarser(top.linear(lambda words: words.squeeze(axis)) + log(total, otherwise=0.0), x)
+    made = log(total, otherwise=0.0)
+    return _at(top.linear(lambda words: words.squeeze(axis)) + made, x)
 
 
 def softmax(x: SecretTensor, axis: int = -1) -> SecretTensor:
-    """e^x over its sum along an axis; error below 2 units in the last place."""
-    fine = _finer(x)
-    top = expand_dims(amax(fine, axis), axis)
-    made = _exp_below(fine - top)
-    total = expand_dims(made.sum(axis), axis)
-    return _coarser(divide_from(made, total, least=0.5), x)
+    """e^x over its sum along an axis; as `logsumexp`, and an error of 2^-22 of the result beside the units."""
+    _, terms, total = _terms(x, axis)
+    return _at(divide_from(terms, expand_dims(total, axis), least=0.5), x)
+
+
+def _terms(x: SecretTensor, axis: int) -> tuple[SecretTensor, SecretTensor, SecretTensor]:
+    """The greatest along an axis (which stays, of length 1), e^(x - greatest), and the sum of these."""
+    bits, more = binary_scale(x, DEFAULT_BITS, MAX_EXP_BITS).bits, x.shape[axis].bit_length()
+    fine = bits + GUARD_BITS + more
+    if fine + more > SUM_BITS:
+        raise RangeError(
+            f"A sum of {x.shape[axis]} powers of e has no room for their rounding at {bits} fraction bits.",
+            remedy="Use a coarser scale.",
+        )
+    top = expand_dims(amax(x, axis), axis)
+    terms = exp_up_to(x - top, 0.0, Scale(fine))
+    terms = terms.view(bound=terms.scale.factor + 4)
+    total, count = terms.sum(axis), terms.size
+    drop = fine - min(bits + GUARD_BITS, LOG_BITS)
+    short = concat([terms.reshape(-1), total.reshape(-1)]).truncate(drop)
+    powers = short[:count].view(bound=(terms.bound >> drop) + 1).reshape(*x.shape)
+    return top, powers, short[count:].reshape(*total.shape)
 
 
 def _saturating(name: str, x: SecretTensor, limit: float) -> SecretTensor:
@@ -82,19 +106,7 @@ def _beyond(x: SecretTensor, end: int) -> tuple[SecretTensor, SecretTensor]:
     return flags[0], flags[1]
 
 
-def _exp_below(x: SecretTensor) -> SecretTensor:
-    """e^x for x <= 0 by construction: at most 1."""
-    made = exp_up_to(x, 0.0)
-    return made.view(bound=made.scale.factor + 4)
-
-
-def _finer(x: SecretTensor) -> SecretTensor:
-    bits = binary_scale(x, DEFAULT_BITS, MAX_EXP_BITS).bits
-    return x.rescale(Scale(max(bits, min(bits + GUARD_BITS, MAX_EXP_BITS))))
-
-
-def _coarser(made: SecretTensor, x: SecretTensor) -> SecretTensor:
+def _at(made: SecretTensor, x: SecretTensor) -> SecretTensor:
     """At x's own scale again; 16 fraction bits if it had none."""
-    wanted = DEFAULT_BITS if x.scale == INTEGER else x.scale.bits
-    drop = made.scale.bits - wanted
+    drop = made.scale.bits - (x.scale.bits or DEFAULT_BITS)
     return made.truncate(drop) if drop else made

@@ -58,9 +58,9 @@ def exp(x: SecretTensor, *, most: float | None = None) -> SecretTensor:
     return made
 
 
-def exp_up_to(x: SecretTensor, top: float) -> SecretTensor:
-    """e^x where x <= `top` by construction, or by a demand."""
-    scale = binary_scale(x, DEFAULT_BITS, MAX_EXP_BITS)
+def exp_up_to(x: SecretTensor, top: float, scale: Scale | None = None) -> SecretTensor:
+    """e^x at `scale`, or x's own, where x <= `top` by construction, or by a demand."""
+    scale = scale or binary_scale(x, DEFAULT_BITS, MAX_EXP_BITS)
     top = min(top, x.bound / x.scale.factor)
     check_exponent(top * math.log2(math.e), scale, "most=..., a public upper bound on x")
     flat = x.view(scale=INTEGER).reshape(-1)
@@ -102,10 +102,11 @@ def exp2(x: SecretTensor, octave: float, scale: Scale, top: float) -> SecretTens
 def _bases(scale: Scale, top: float, reach: float) -> list[int]:
     """Where the stretches that x can be in begin, highest first: as far down as anything is not 0."""
     high = max(math.floor(top) + 1, _TABLE_BITS + STRETCH - MAX_SHIFT - scale.bits)
-    # results of 2^22 units, the largest whose last unit counts, are to be in the middle of a stretch
+    # results of 2^22 units, the largest whose last unit counts, are to be in the middle of a stretch; of the
+    # terms of a sum, which have finer scales, the greatest count
     largest = _EXACT_BITS - scale.bits
     place = (largest - high) % STRETCH
-    if largest < high and place not in _MIDDLE:
+    if scale.bits <= MAX_EXP_BITS and largest < high and place not in _MIDDLE:
         raised = high + (place - _MIDDLE[-1]) % STRETCH
         high = min(raised, _TABLE_BITS + STRETCH - 1 - scale.bits)
     bases = [high - STRETCH]

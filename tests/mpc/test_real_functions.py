@@ -92,6 +92,30 @@ def test_softmax_and_logsumexp(protocol: str, seed: int, reach: float, width: in
         close(got, wanted, 16)
 
 
+@pytest.mark.parametrize(("places", "width"), [(16, 1000), (24, 3000), (26, 1500)])
+def test_many_small_terms_count(protocol: str, places: int, width: int) -> None:
+    """One term, and thousands that are one unit together: their rounding must not add up."""
+    x = np.full((1, width), round(-(places + 0.5) * np.log(2) * 2**places))
+    x[0, 0] = 0
+
+    def program(session: Session) -> Any:
+        a = secret(session, x, places, 1 << (places + 5))
+        return mpc.softmax(a), mpc.logsumexp(a)
+
+    value = x / 2.0**places
+    want = (special.softmax(value, 1), special.logsumexp(value, 1))
+    for got, wanted in zip(release(program, protocol), want, strict=True):
+        assert np.abs(got - wanted).max() < 2 * 2.0**-places + 2.0**-22 * np.abs(wanted).max()
+
+
+def test_more_terms_than_fit_are_refused(protocol: str) -> None:
+    def program(session: Session) -> Any:
+        return mpc.softmax(secret(session, np.zeros((1, 1 << 15), dtype=np.int64), 26, 1 << 26))
+
+    with pytest.raises(RangeError, match="no room for their rounding"):
+        release(program, protocol)
+
+
 def test_what_has_no_logarithm_suppresses_the_result(protocol: str) -> None:
     x = np.array([-3.0, 0.0, 1.0])
 

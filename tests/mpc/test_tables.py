@@ -34,16 +34,30 @@ def test_errors_are_within_what_is_stated() -> None:
         assert not power or float(power) <= STATED_RELATIVE + 1, name
 
 
+@pytest.mark.parametrize("places", tables.ROWS)
+def test_rounds_and_bytes_are_todays(places: int) -> None:
+    """From one batch: they do not depend on the points."""
+    for row in tables.ROWS[places]:
+        line = tables.error_line(row, places, tables.BATCH)
+        start, cost = line[: line.index(row.domain)], line.split(" | ")[-2:]
+        (stated,) = [other for other in PAGE.splitlines() if other.startswith(start)]
+        assert stated.split(" | ")[-2:] == cost, "run `make tables`"
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("places", tables.ROWS)
 def test_errors_of_a_million_points(places: int) -> None:
     for row in tables.ROWS[places]:
         line = tables.error_line(row, places)
-        assert float(line.split(" | ")[-4]) <= STATED_ULP, line
+        units, relative = line.split(" | ")[-4:-2]
+        assert float(units) <= STATED_ULP, line
+        assert relative == "-" or float(relative.removeprefix("2^")) <= STATED_RELATIVE + 1, line
 
 
 def test_points_have_every_magnitude() -> None:
     words = tables.drawn(np.random.default_rng(1), 40, signed=True)
     assert {int(word).bit_length() for word in np.abs(words)} >= set(range(1, 41))
     assert words.min() < 0 < words.max()
+    assert (words != 0).all()
+    assert (tables.drawn(np.random.default_rng(1), 40, signed=True, zero=True) == 0).any()
