@@ -113,19 +113,31 @@ class Runtime:
         self.checks: dict[tuple[int, ...], Any] = {}
         self._local = threading.local()
         self._core = threading.Lock()
+        #: taken by the program's own thread
+        self._rooted = threading.Lock()
 
     @property
     def party(self) -> int:
         """This party's role: its place, less the turn that this thread's piece has."""
-        turn = self.position.turn
+        place: _Position | None = getattr(self._local, "position", None)
+        turn = place.turn if place else 0
         return (self.channel.party - turn) % self.channel.parties if turn else self.channel.party
 
     @property
     def position(self) -> _Position:
-        """This thread's place; a thread that was never placed stands at the root."""
+        """This thread's place; the program's own thread, which nobody places, stands at the root.
+
+        `ProtocolAbort` in any other thread: two at one place would draw the same masks twice.
+        """
         place: _Position | None = getattr(self._local, "position", None)
         if place is None:
-            place = self._local.position = _Position()
+            if self._rooted.acquire(blocking=False):
+                place = self._local.position = _Position()
+            else:
+                raise ProtocolAbort(
+                    "A thread that the session did not start works on its secrets.",
+                    remedy="Run independent work with session.gather.",
+                )
         return place
 
     def step(self, primitive: str) -> Step:

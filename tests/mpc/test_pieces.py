@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +132,25 @@ def test_ten_million_products_and_comparisons_stay_below_two_gib(tmp_path: Path)
     with linked_parties(tmp_path / "box") as parties:
         parties.ready(_long, _work)
         parties.go()
+
+
+def test_a_thread_of_the_program_is_refused() -> None:
+    """Two threads at one place would mask two words alike."""
+
+    def program(session: Session) -> None:
+        x = session.input(np.array([3]), owner=0, bound=8)
+        caught: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                (x * x).sum()
+            except ProtocolAbort as error:
+                caught.append(error)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        (error,) = caught
+        assert "session.gather" in str(error.remedy)  # type: ignore[attr-defined]
+
+    run_parties(program)
