@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
@@ -64,6 +64,16 @@ class Traffic:
     bytes_received: int = 0
 
 
+#: A queue of one message; None says that the session has failed.
+Slot = SimpleQueue[tuple[Tag, Payload] | None]
+#: Waits for what a slot gets, so many seconds; `queue.Empty` if it is late.
+Wait = Callable[[Slot, float], tuple[Tag, Payload] | None]
+
+
+def _wait(slot: Slot, timeout_s: float) -> tuple[Tag, Payload] | None:
+    return slot.get(timeout=timeout_s)
+
+
 class Mailbox:
     """Messages waiting to be taken, by sender and slot. Thread-safe; `fail` wakes every waiter."""
 
@@ -71,7 +81,7 @@ class Mailbox:
         self._names = tuple(names)
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
-        self._slots: dict[tuple[int, tuple[int, ...], int], SimpleQueue[tuple[Tag, Payload] | None]] = {}
+        self._slots: dict[tuple[int, tuple[int, ...], int], Slot] = {}
         self._used: set[tuple[int, tuple[int, ...], int]] = set()
         self._unclaimed = 0
         self._failure: TriuneError | None = None
@@ -95,15 +105,18 @@ class Mailbox:
             self._used.add(key)
             self._slots.setdefault(key, SimpleQueue()).put((tag, payload))
 
-    def take(self, frm: int, expected: Tag) -> tuple[Tag, Payload]:
-        """Wait for the message of this slot and compare its tag. Blocks up to the deadline."""
+    def take(self, frm: int, expected: Tag, wait: Wait = _wait) -> tuple[Tag, Payload]:
+        """Wait for the message of this slot and compare its tag. Blocks up to the deadline.
+
+        `wait` gets the slot's queue and seconds, and may bring the message about itself.
+        """
         key = (frm, *expected.slot)
         with self._lock:
             if self._failure is not None:
                 raise self._failure
             slot = self._slots.setdefault(key, SimpleQueue())
         try:
-            message = slot.get(timeout=self._timeout_s)
+            message = wait(slot, self._timeout_s)
         except Empty:
             raise PeerSilent(
                 f"{self._names[frm]} sent nothing for {self._timeout_s:g} s at {expected.primitive}.",

@@ -210,6 +210,28 @@ def test_a_party_that_vanishes_is_named_and_the_links_come_back(peers: list[Peer
     assert bytes(again[0].recv(2, Tag((), 0, "mul", 1))[1]) == b"12345678"
 
 
+def test_a_session_that_fails_wakes_who_waits_at_once(peers: list[Peer]) -> None:
+    channel, caught = peers[1].mesh.open(SESSION), []
+
+    def wait() -> None:
+        for _ in range(2):  # the second time this thread reads the lane itself
+            try:
+                caught.append(bytes(channel.recv(0, Tag((), len(caught), "mul", 1))[1]))
+            except ProtocolAbort as error:
+                caught.append(error.message)
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    sent(peers[0].mesh.open(SESSION), 1, 0)
+    until(lambda: caught == [b"12345678"])
+    time.sleep(0.05)
+    before = time.monotonic()
+    peers[1].mesh.fail(SESSION, ProtocolAbort("It is over."))
+    waiter.join(10)
+    assert caught[1:] == ["It is over."]
+    assert time.monotonic() - before < 0.2  # less than a glance
+
+
 def test_a_silent_party_hits_the_deadline(peers: list[Peer]) -> None:
     channel = GrpcChannel(0, NAMES, SESSION, lambda *_: None, timeout_s=0.05)
     with pytest.raises(PeerSilent, match="bert"):

@@ -10,22 +10,31 @@ from mpc.channel import Channel, Mailbox, Payload, Tag
 from mpc.errors import PeerVanished, ProtocolAbort, TriuneError
 from parties.node.transport.early import EarlyMessages
 from parties.node.transport.framing import split
+from parties.node.transport.inlet import Inlet
 
 #: Messages of a session not yet open are kept this many round timeouts: holders may still be sharing.
 EARLY_TIMEOUTS = 4
 
 #: Hands (peer, serialised frame) to the peer's outbox; raises `PeerVanished` or `PeerSilent`.
 Post = Callable[[int, bytes], None]
+#: Where a thread that waits for a message of a peer may read itself, if there is such a place.
+Inlets = Callable[[int], Inlet | None]
 
 
 class GrpcChannel(Channel):
     """A `Channel` whose messages travel as frames of the mesh links."""
 
     def __init__(
-        self, party: int, names: Sequence[str], session: bytes, post: Post, timeout_s: float
+        self,
+        party: int,
+        names: Sequence[str],
+        session: bytes,
+        post: Post,
+        timeout_s: float,
+        inlet: Inlets = lambda _: None,
     ) -> None:
         super().__init__(party, names, session)
-        self._post = post
+        self._post, self._inlet = post, inlet
         self._mailbox = Mailbox(names, timeout_s)
         self._order = {peer: threading.Lock() for peer in range(len(names)) if peer != party}
 
@@ -36,10 +45,15 @@ class GrpcChannel(Channel):
             self._count_sent(to, tag, payload)  # while gRPC already sends
 
     def recv(self, frm: int, tag: Tag) -> tuple[Tag, Payload]:
-        return self._mailbox.take(frm, tag)
+        inlet = self._inlet(frm)
+        return self._mailbox.take(frm, tag) if inlet is None else self._mailbox.take(frm, tag, inlet.wait)
 
     def fail(self, error: TriuneError) -> None:
         self._mailbox.fail(error)
+        for peer in self._order:
+            inlet = self._inlet(peer)
+            if inlet is not None:
+                inlet.interrupt()
 
     def arrived(self, frm: int, tag: Tag, payload: Payload) -> None:
         """A whole message from the link; a fault in it ends the session."""
@@ -60,9 +74,10 @@ class Switchboard:
         post: Post,
         timeout_s: float,
         linked: Callable[[int], bool] = lambda _: True,
+        inlet: Inlets = lambda _: None,
     ) -> None:
         self._party, self._names, self._post, self._timeout_s = party, tuple(names), post, timeout_s
-        self._linked = linked
+        self._linked, self._inlet = linked, inlet
         self._lock = threading.Lock()
         self._open: dict[bytes, GrpcChannel] = {}
         self._early = EarlyMessages(EARLY_TIMEOUTS * timeout_s, time.monotonic)
@@ -72,7 +87,7 @@ class Switchboard:
 
         Every receive of it raises at once if a peer's link is down or its early messages were dropped.
         """
-        channel = GrpcChannel(self._party, self._names, session, self._post, self._timeout_s)
+        channel = GrpcChannel(self._party, self._names, session, self._post, self._timeout_s, self._inlet)
         with self._lock:
             if session in self._open:
                 raise ProtocolAbort("A session was opened twice.", remedy="Submit the query again.")

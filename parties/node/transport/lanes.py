@@ -3,7 +3,8 @@
 A message over gRPC costs some 0.3 ms of processor time in Python, a frame on a lane 0.04 ms, and a round is
 one message. The link stays: it greets, carries control frames, pings, and says who is up. A party that
 listens for lanes says so in its hello; a peer that reaches that port directly sends its data there. Frames
-are those of the link, each behind its length (4 bytes, little-endian), and are checked as they are there.
+are those of the link, each behind its length (4 bytes, little-endian), and are checked as they are there. Who
+reads them: `inlet`.
 """
 
 from __future__ import annotations
@@ -13,17 +14,18 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 import structlog
 
-from mpc.errors import ConfigError, IdentityError, PeerSilent, PeerVanished, ProtocolAbort, TriuneError
+from mpc.errors import ConfigError, IdentityError, PeerSilent, PeerVanished, TriuneError
 from parties.identity import tls_sockets
 from parties.identity.consortium import Consortium, Member
 from parties.identity.keys import Identity
 from parties.identity.members import split_address
-from parties.identity.tls import MAX_MESSAGE_BYTES, proxy_options
+from parties.identity.tls import proxy_options
+from parties.node.transport.inlet import Inlet
 
 _log = structlog.get_logger("triune.lane")
 
@@ -95,19 +97,23 @@ def dial(identity: Identity, peer: Member, port: int, timeout_s: float) -> Lane 
 
 
 class LaneDoor:
-    """The listening end: every member that `expected` names may have one lane; `read` gets its frames."""
+    """The listening end: every member that `expected` names may have one lane.
+
+    `reader(peer)` is called once a lane, and makes what is called with each of its frames.
+    """
 
     def __init__(
         self,
         identity: Identity,
         consortium: Consortium,
         expected: frozenset[str],
-        read: Callable[[str, Iterator[bytearray]], None],
+        reader: Callable[[str], Callable[[bytearray], None]],
     ) -> None:
-        self._identity, self._consortium, self._expected, self._read = identity, consortium, expected, read
+        self._identity, self._consortium = identity, consortium
+        self._expected, self._reader = expected, reader
         self._handshakes = threading.BoundedSemaphore(MAX_HANDSHAKES)
         self._lock = threading.Lock()
-        self._lanes: dict[str, ssl.SSLSocket] = {}
+        self._lanes: dict[str, Inlet] = {}
         self._listener: socket.socket | None = None
 
     @property
@@ -127,12 +133,21 @@ class LaneDoor:
             ) from error
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True, name="lanes").start()
 
+    def inlet(self, peer: str) -> Inlet | None:
+        """Where a thread that waits for a message of `peer` may read; None if that peer has no lane."""
+        return self._lanes.get(peer)
+
+    def resume(self) -> None:
+        """This party's threads are about to be busy: lanes that nobody reads shall be read."""
+        for lane in list(self._lanes.values()):
+            lane.resume()
+
     def drop(self, peer: str) -> None:
         """Hang up on a peer whose link has ended."""
         with self._lock:
             lane = self._lanes.pop(peer, None)
         if lane is not None:
-            _hang_up(lane)
+            lane.hang_up()
 
     def close(self) -> None:
         if self._listener is not None:
@@ -156,7 +171,7 @@ class LaneDoor:
     def _serve(self, plain: socket.socket) -> None:
         try:
             try:
-                secured, peer = self._greet(plain)
+                lane, peer = self._greet(plain)
             finally:
                 self._handshakes.release()
         except (OSError, TriuneError) as error:
@@ -164,54 +179,33 @@ class LaneDoor:
             plain.close()
             return
         try:
-            self._read(peer, _frames(secured, peer))
+            lane.serve(_READY)
         except TriuneError as error:
             _log.warning("lane ended", peer=peer, reason=error.message)
         except OSError:
             _log.info("lane down", peer=peer)
         finally:
-            _hang_up(secured)
+            lane.close()
+            self._forget(peer, lane)
 
-    def _greet(self, plain: socket.socket) -> tuple[ssl.SSLSocket, str]:
+    def _forget(self, peer: str, lane: Inlet) -> None:
+        with self._lock:
+            if self._lanes.get(peer) is lane:
+                del self._lanes[peer]
+
+    def _greet(self, plain: socket.socket) -> tuple[Inlet, str]:
         plain.settimeout(SETUP_TIMEOUT_S)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         secured, member = tls_sockets.accept(plain, self._identity, self._consortium)
         if member.name not in self._expected:
             secured.close()
             raise IdentityError(f"{member.name} may not open a lane.", culprit=member.name)
+        lane = Inlet(secured, member.name, self._reader(member.name))
         with self._lock:
-            previous, self._lanes[member.name] = self._lanes.get(member.name), secured
+            previous, self._lanes[member.name] = self._lanes.get(member.name), lane
         if previous is not None:
-            _hang_up(previous)
-        secured.settimeout(None)
-        secured.sendall(_READY)
-        return secured, member.name
-
-
-def _frames(secured: ssl.SSLSocket, peer: str) -> Iterator[bytearray]:
-    """Frames until the peer hangs up between two of them; `ProtocolAbort` for one too long, or cut off."""
-    head = bytearray(_LENGTH.size)
-    while _filled(secured, head):
-        (size,) = _LENGTH.unpack(head)
-        if not 0 < size <= MAX_MESSAGE_BYTES:
-            raise ProtocolAbort(f"{peer} sent a frame of {size} bytes on a lane.", culprit=peer)
-        frame = bytearray(size)
-        if not _filled(secured, frame):
-            raise ProtocolAbort(f"{peer} hung up in the middle of a frame.", culprit=peer)
-        yield frame
-
-
-def _filled(secured: ssl.SSLSocket, buffer: bytearray) -> bool:
-    """Whether the buffer could be filled; False if the stream ended before its first byte."""
-    view, got = memoryview(buffer), 0
-    while got < len(buffer):
-        count = secured.recv_into(view[got:])
-        if count == 0:
-            if got:
-                raise ConnectionResetError("cut off")
-            return False
-        got += count
-    return True
+            previous.hang_up()
+        return lane, member.name
 
 
 def _hang_up(secured: ssl.SSLSocket) -> None:

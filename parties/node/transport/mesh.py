@@ -24,6 +24,7 @@ from parties.node.transport import lanes
 from parties.node.transport.channel import GrpcChannel, Switchboard
 from parties.node.transport.dialling import keep_dialling
 from parties.node.transport.framing import Assembler, Piece, parsed
+from parties.node.transport.inlet import LONG_FRAME_BYTES, Inlet
 from parties.node.transport.lanes import Lane, LaneDoor
 from parties.node.transport.outbox import Outbox
 from parties.wire import status, version
@@ -88,8 +89,10 @@ class Mesh:
         self.party = self.names.index(identity.name)
         self._timeout_s = timeout_s
         self._links: dict[int, _Link] = {}
-        self.lanes = LaneDoor(identity, consortium, frozenset(self.names) - {identity.name}, self._read_lane)
-        self._board = Switchboard(self.party, self.names, self._post, timeout_s, self._is_linked)
+        self.lanes = LaneDoor(
+            identity, consortium, frozenset(self.names) - {identity.name}, self._lane_reader
+        )
+        self._board = Switchboard(self.party, self.names, self._post, timeout_s, self._is_linked, self._inlet)
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._dialers = [
@@ -148,7 +151,12 @@ class Mesh:
         if link is None:
             name = self.names[peer]
             raise PeerVanished(f"There is no link to {name}.", remedy="Start that node.", culprit=name)
+        if len(frame) > LONG_FRAME_BYTES:
+            self.lanes.resume()  # the peers may be sending at length, too: somebody must take it
         link.put(frame)
+
+    def _inlet(self, peer: int) -> Inlet | None:
+        return self.lanes.inlet(self.names[peer])
 
     # --- dialling and serving -------------------------------------------------------------------
 
@@ -277,14 +285,17 @@ class Mesh:
             else:
                 self._read_control(name, frame.WhichOneof("frame"), frame)
 
-    def _read_lane(self, name: str, frames: Iterator[bytearray]) -> None:
+    def _lane_reader(self, name: str) -> Callable[[bytearray], None]:
         """Data alone comes by a lane."""
         peer, assembler = self.names.index(name), Assembler(name)
-        for serialised in frames:
+
+        def read(serialised: bytearray) -> None:
             frame = parsed(serialised, name)
             if not isinstance(frame, Piece):
                 raise ProtocolAbort(f"{name} sent a control frame on a lane.", culprit=name)
             self._read_data(peer, assembler, frame)
+
+        return read
 
     def _read_control(self, name: str, kind: str | None, frame: MeshFrame) -> None:
         handlers: dict[str, Callable[[str, Any], None]] = {
