@@ -15,13 +15,13 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import numpy as np
 import torch
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from mpc.errors import ProtocolAbort
+from mpc.errors import NotSupported, ProtocolAbort
 
 #: Length of a pair key (bytes) and of a stream's AES key (bytes).
 PAIR_KEY_BYTES = 32
@@ -88,6 +88,9 @@ class PairKeys:
 
     def __repr__(self) -> str:
         return f"PairKeys(peers={sorted(self._keys)}, redacted)"
+
+    def __reduce__(self) -> NoReturn:
+        raise NotSupported("Keys are neither pickled nor copied.", remedy="Agree on fresh ones.")
 
     def words(self, peer: int, address: Address, elements: int) -> torch.Tensor:
         """`elements` uniform words that only this party and `peer` know."""

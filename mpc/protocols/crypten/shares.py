@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 from torch import Tensor
+
+from mpc.errors import NotSupported
 
 
 @dataclass(frozen=True, repr=False)
@@ -15,3 +18,6 @@ class CryptenShare:
 
     def __repr__(self) -> str:
         return f"CryptenShare(shape={tuple(self.words.shape)}, redacted)"
+
+    def __reduce__(self) -> NoReturn:
+        raise NotSupported("A share is neither pickled nor copied.", remedy="Release the result.")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mpc.encoding import Words
-from mpc.errors import CopyMismatch, ProtocolAbort
+from mpc.errors import CopyMismatch, NotSupported, ProtocolAbort
 from mpc.randomness import STREAM_KEY_BYTES, expand, fresh_seed
 
 PARTIES = 3
@@ -29,6 +30,9 @@ class ReplicatedShare:
 
     def __repr__(self) -> str:
         return f"ReplicatedShare(shape={tuple(self.own.shape)}, redacted)"
+
+    def __reduce__(self) -> NoReturn:
+        raise NotSupported("A share is neither pickled nor copied.", remedy="Use result_to_bytes.")
 
     def reshape(self, shape: tuple[int, ...]) -> ReplicatedShare:
         return ReplicatedShare(self.own.reshape(shape), self.next.reshape(shape))
@@ -65,6 +69,9 @@ class InputPackage:
 
     def __repr__(self) -> str:
         return f"InputPackage(party={self.party}, elements={self.elements}, redacted)"
+
+    def __reduce__(self) -> NoReturn:
+        raise NotSupported("An input package is neither pickled nor copied.", remedy="Use to_bytes.")
 
     def to_bytes(self) -> bytes:
         tail = b"" if self.words is None else self.words.astype("<i8", copy=False).tobytes()
