@@ -16,14 +16,14 @@ import torch
 from mpc import checks
 from mpc.bits import SecretBits
 from mpc.channel import Channel, Traffic
-from mpc.encoding import MAX_MAGNITUDE, Scale, decode, encode, scale_of
-from mpc.errors import RangeError
+from mpc.encoding import MAX_MAGNITUDE, Scale, as_numbers, decode, encode, scale_of, whole_bound
+from mpc.errors import ConfigError, RangeError
 from mpc.kernels import Kernels
 from mpc.protocols.base import Opening, Protocol, Runtime
 from mpc.protocols.branches import gather
 from mpc.protocols.table import protocol_class
 from mpc.randomness import PairKeys
-from mpc.tensor import SecretTensor
+from mpc.tensor import SecretTensor, magnitude
 
 Result = TypeVar("Result")
 
@@ -73,20 +73,32 @@ class Session:
     def input(
         self, values: npt.ArrayLike, owner: int, *, scale: Scale | None = None, bound: int | None = None
     ) -> SecretTensor:
-        """Share `values` of party `owner`; only the owner's values are used, the shape is public.
+        """Share `values` of party `owner`; only the owner's values are used, shape and type are public.
 
-        `bound` is a public bound on the magnitude of the words. Without one, a simulation announces
-        the owner's next power of two (one more round); a node refuses. One round, 8 B an element from
-        the owner. Raises `RangeError` if a value exceeds the bound.
+        At `scale`; without one integers are exact and reals have 16 fraction bits. `bound` is a public bound
+        on the magnitude of the words; booleans need none. Without one, a simulation announces the bit length
+        of the owner's largest word (one more round), and a node refuses. One round, 8 B an element from the
+        owner.
+
+        Raises `RangeError` if a value exceeds the bound or has no word (NaN, text, dates, complex numbers),
+        and `ConfigError` for an owner that is none of the parties.
         """
-        array = np.asarray(values)
-        scale = scale or scale_of(array)
-        mine = self._owns(owner)
-        words = encode(array, scale, bound or MAX_MAGNITUDE - 1) if mine else None
+        array = as_numbers(values)
+        self._require_party(owner)
+        scale = scale_of(array) if scale is None else scale
+        if bound is None and array.dtype.kind == "b":
+            bound = scale.factor
+        most = MAX_MAGNITUDE - 1 if bound is None else whole_bound(bound)
+        words = encode(array, scale, most) if self._owns(owner) else None
         if bound is None:
-            bound = self._announce_bound(words, owner)
-        tensor = None if words is None else torch.from_numpy(np.ascontiguousarray(words))
-        return self.secret(self.protocol.input(tensor, array.shape, owner), scale, bound)
+            most = self._announce_bound(words, owner)
+        tensor = None if words is None else torch.from_numpy(words)
+        return self.secret(self.protocol.input(tensor, array.shape, owner), scale, most)
+
+    def _require_party(self, owner: int) -> None:
+        # a rehearsal has one party and does not know how many there will be
+        if owner < 0 or (self.parties > 1 and owner >= self.parties):
+            raise ConfigError(f"Party {owner} is none of the {self.parties}.", remedy="Name one.")
 
     def _owns(self, owner: int) -> bool:
         return self.parties == 1 or self.party == owner
@@ -98,12 +110,12 @@ class Session:
             )
         step = self.runtime.step("announce_bound")
         if words is None:
-            return 1 << int(step.recv(owner, (1,))[0].item() % 63)
-        top = _top(words)
+            return _largest_of(int(step.recv(owner, (1,))[0].item() % 63))
+        bits = magnitude(words).bit_length()
         for peer in range(self.parties):
             if peer != self.party:
-                step.send(peer, torch.tensor([top.bit_length()]))
-        return 1 << top.bit_length()
+                step.send(peer, torch.tensor([bits]))
+        return _largest_of(bits)
 
     def secret(self, share: Any, scale: Scale, bound: int) -> SecretTensor:
         """A share that came from an outside owner, with its public scale and bound."""
@@ -114,11 +126,17 @@ class Session:
         return SecretBits(self.protocol, share, length)
 
     def public(self, values: npt.ArrayLike, scale: Scale | None = None) -> SecretTensor:
-        """A public value as a secret tensor. No message."""
-        array = np.asarray(values)
-        scale = scale or scale_of(array)
-        words = np.ascontiguousarray(encode(array, scale, MAX_MAGNITUDE - 1))
-        return SecretTensor(self.protocol, self.protocol.public(torch.from_numpy(words)), scale, _top(words))
+        """Public numbers as a secret tensor of the same shape, rounded to the nearest word. No message.
+
+        At `scale`; without one integers are exact and reals have 16 fraction bits. `RangeError` for what has
+        no word.
+        """
+        array = as_numbers(values)
+        scale = scale_of(array) if scale is None else scale
+        words = encode(array, scale, MAX_MAGNITUDE - 1)
+        return SecretTensor(
+            self.protocol, self.protocol.public(torch.from_numpy(words)), scale, magnitude(words)
+        )
 
     def open(self, x: SecretTensor, *, why: str) -> npt.NDArray[np.generic]:
         """A declared opening to all computing parties; stands in `openings` with its reason."""
@@ -137,5 +155,6 @@ class Session:
         return gather(self.protocol, *branches)
 
 
-def _top(words: npt.NDArray[np.int64]) -> int:
-    return max(abs(int(words.max())), abs(int(words.min()))) if words.size else 0
+def _largest_of(bits: int) -> int:
+    """The largest number of so many bits; not 0, which functions have no use for."""
+    return max(1, (1 << bits) - 1)

@@ -4,8 +4,10 @@ Shape, scale and bound are public and travel with the value; words never show. A
 result could leave the ring raises `RangeError` before it runs. Asking a secret for its truth value
 raises `SecretControlFlow`: use `where`.
 
-Rounds and bytes are those of the protocol's primitive (`docs/protocols.md`); additions, public
-factors, sums and reshapes send nothing.
+Rounds and bytes are those of the protocol's primitive (`docs/protocols.md`), here of `replicated`;
+additions, whole public factors, sums and reshapes send nothing. Nothing is revealed anywhere.
+
+Public numbers are the same to the last bit at every party, or the shares no longer fit together.
 """
 
 from __future__ import annotations
@@ -13,32 +15,65 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable, Sequence
-from fractions import Fraction
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mpc import factors
 from mpc.bits import SecretBits, no_truth
-from mpc.encoding import DEFAULT_BITS, INTEGER, MAX_MAGNITUDE, Scale, encode, scale_of
-from mpc.errors import RangeError
+from mpc.encoding import (
+    DEFAULT_BITS,
+    INTEGER,
+    MAX_MAGNITUDE,
+    Scale,
+    as_numbers,
+    encode,
+    threshold,
+    whole_bound,
+)
+from mpc.errors import NotSupported, RangeError
 from mpc.protocols.base import Protocol
 
 Public = int | float | npt.NDArray[np.generic]
 
 
-def _checked(bound: int, what: str) -> int:
+def _checked(bound: int, what: str, *operands: Any) -> int:
+    """The bound of an outcome, which has to stay in the ring."""
     if bound >= MAX_MAGNITUDE:
         raise RangeError(
-            f"{what} could reach {bound.bit_length()} bits; the ring holds words below 2^62.",
+            f"{what} could reach {bound.bit_length()} bits; the ring holds words below 2^62."
+            + _named(operands),
             remedy="Narrow the operands' bounds, use a coarser scale, or sum in limbs.",
         )
     return bound
 
 
-def _magnitude(words: npt.NDArray[np.int64]) -> int:
+def _named(operands: Sequence[Any]) -> str:
+    """Operands in a message: what is public of them."""
+    facts = [x if isinstance(x, SecretTensor) else f"public numbers of shape {_shape(x)}" for x in operands]
+    return f" Of: {', '.join(map(str, facts))}." if facts else ""
+
+
+def _shape(x: Any) -> tuple[int, ...]:
+    return x.shape if isinstance(x, SecretTensor) else np.shape(x)
+
+
+def _common_shape(what: str, x: Any, y: Any) -> tuple[int, ...]:
+    """The shape that two operands broadcast to; `RangeError` if they do not."""
+    try:
+        return np.broadcast_shapes(_shape(x), _shape(y))
+    except ValueError:
+        raise RangeError(
+            f"{what} of shapes that do not broadcast.{_named([x, y])}",
+            remedy="Give shapes that agree, or axes of length 1.",
+        ) from None
+
+
+def magnitude(words: npt.NDArray[np.int64]) -> int:
+    """The largest magnitude of public words; 0 of none."""
     return max(abs(int(words.max())), abs(int(words.min()))) if words.size else 0
 
 
@@ -57,7 +92,7 @@ class SecretTensor:
         self.protocol = protocol
         self.share = share
         self.scale = scale
-        self.bound = _checked(bound, "A secret tensor")
+        self.bound = _checked(whole_bound(bound), "A secret tensor")
 
     @classmethod
     def of_bits(cls, bits: SecretBits) -> SecretTensor:
@@ -111,6 +146,14 @@ class SecretTensor:
     def __index__(self) -> NoReturn:
         no_truth("The index value")
 
+    if not TYPE_CHECKING:  # for whom a tensor would then be an array
+
+        def __array__(self, *_: Any, **__: Any) -> NoReturn:
+            raise NotSupported("numpy cannot hold a secret.", remedy="Release it, or use mpc.stack.")
+
+    def __reduce__(self) -> NoReturn:
+        raise NotSupported("A secret tensor does not leave its process.", remedy="Release it as a result.")
+
     # --- shape ----------------------------------------------------------------------------------
 
     def linear(
@@ -150,30 +193,34 @@ class SecretTensor:
         return self.linear(lambda words: words.transpose(-1, -2))
 
     def sum(self, axis: int | None = None) -> SecretTensor:
-        """Sum over an axis, or over all. No message."""
+        """Sum over an axis, or over all, at this scale. No message. `RangeError` if it might not fit."""
         count = self.size if axis is None else self.shape[axis]
-        bound = _checked(self.bound * max(1, count), f"A sum of {count} elements")
+        bound = _checked(self.bound * max(1, count), f"A sum of {count} elements", self)
         return self.linear(lambda words: words.sum() if axis is None else words.sum(axis), bound=bound)
 
     def mean(self, axis: int | None = None) -> SecretTensor:
-        return self.sum(axis) / (self.size if axis is None else self.shape[axis])
+        """Sum over an axis, or over all, over the number of elements; scale, error and cost as `/`."""
+        count = self.size if axis is None else self.shape[axis]
+        if count == 0:
+            raise RangeError(f"No elements have no mean.{_named([self])}", remedy="Give at least one.")
+        return self.sum(axis) / count
 
     # --- linear arithmetic ----------------------------------------------------------------------
 
     def rescale(self, scale: Scale) -> SecretTensor:
-        """The same value at a finer scale. No message, no error."""
+        """The same value at a finer scale. No message, no error. `RangeError` if it is coarser."""
         if scale == self.scale:
             return self
         step = self.scale.steps_to(scale)
-        bound = _checked(self.bound * step, "A rescaled tensor")
+        bound = _checked(self.bound * step, f"A tensor at {scale}", self)
         return self.linear(lambda words: words * step, bound=bound, scale=scale)
 
     def truncate(self, bits: int) -> SecretTensor:
-        """Drop `bits` fraction bits: floor or ceiling. Two rounds, 16 B an element and party."""
+        """Drop `bits` fraction bits: floor or ceiling. 2 rounds; 8, 8 and 16 B an element."""
         return self.shifted_down(bits).view(scale=Scale(self.scale.bits - bits, self.scale.digits))
 
     def shifted_down(self, places: int | Tensor) -> SecretTensor:
-        """Words over 2^places at the same scale, floor or ceiling. Two rounds, 16 B an element and party.
+        """Words over 2^places at the same scale, floor or ceiling. 2 rounds; 8, 8 and 16 B an element.
 
         Places are public and at least 1: one for all, or int64 ones that broadcast to this shape.
         """
@@ -185,12 +232,17 @@ class SecretTensor:
         return self.linear(torch.neg)
 
     def __add__(self, other: SecretTensor | Public) -> SecretTensor:
+        """Sum at the finer scale of the two, exactly; public reals as `lift` takes them. No message.
+
+        Shapes broadcast. `RangeError` if they do not, or if the sum could leave the ring.
+        """
         if not isinstance(other, SecretTensor):
             other = self.lift(other)
+        _common_shape("A sum", self, other)
         scale = self.scale.join(other.scale)
         x, y = self.rescale(scale), other.rescale(scale)
         share = self.protocol.linear(torch.add, x.share, y.share)
-        return SecretTensor(self.protocol, share, scale, _checked(x.bound + y.bound, "A sum"))
+        return SecretTensor(self.protocol, share, scale, _checked(x.bound + y.bound, "A sum", x, y))
 
     def __sub__(self, other: SecretTensor | Public) -> SecretTensor:
         return self + (-other if isinstance(other, SecretTensor) else -self.lift(other))
@@ -202,134 +254,185 @@ class SecretTensor:
         return -self + other
 
     def lift(self, values: Public) -> SecretTensor:
-        """A public operand at this tensor's scale or its own, whichever is finer."""
-        array = np.asarray(values)
-        own = INTEGER if array.dtype.kind in "biu" else self.scale
-        if array.dtype.kind not in "biu" and self.scale.bits == 0:
-            own = Scale(DEFAULT_BITS, self.scale.digits)
-        words = np.ascontiguousarray(encode(array, own, MAX_MAGNITUDE - 1))
-        share = self.protocol.public(torch.from_numpy(words))
-        return SecretTensor(self.protocol, share, own, _magnitude(words))
+        """Public numbers as a tensor: integers exact, reals at this scale, of at least 16 fraction bits.
+
+        Rounded to the nearest word. No message. `RangeError` for NaN, infinities, and what has no word.
+        """
+        array = as_numbers(values)
+        scale = INTEGER if array.dtype.kind in "biu" else self.scale.at_least(DEFAULT_BITS)
+        words = encode(array, scale, MAX_MAGNITUDE - 1)
+        return SecretTensor(
+            self.protocol, self.protocol.public(torch.from_numpy(words)), scale, magnitude(words)
+        )
 
     # --- products -------------------------------------------------------------------------------
 
     def __mul__(self, other: SecretTensor | Public) -> SecretTensor:
-        """Elementwise product. Secret times secret: one round, 8 B; with truncation two rounds, 16 B."""
+        """Elementwise product. Shapes broadcast.
+
+        By a secret: at the finer scale of the two, of at least as many fraction bits as both have, up to 16;
+        error below 1 unit in the last place. One round, 8 B; two rounds, 16 B where bits are dropped.
+        By public integers: exact, no message.
+        By public reals: at this scale, of at least 16 fraction bits. Exact without a message where the
+        factor has no more fraction bits than the result gains; without one for words of 0 and 1. Else within
+        2 units, 2 rounds and 8, 8 and 16 B an element; 3 or 4 rounds and twice or thrice that where words
+        have more than about 31 bits.
+
+        `RangeError` for shapes that do not fit, NaN and infinities, and if the product could leave the ring.
+        """
+        shape = _common_shape("A product", self, other)
         if not isinstance(other, SecretTensor):
             return self._by_public(other, torch.mul)
-        shape = np.broadcast_shapes(self.shape, other.shape)
         x, y = self.broadcast_to(shape), other.broadcast_to(shape)
         return x._product(y, self.protocol.mul, 1)
 
     def __rmul__(self, other: Public) -> SecretTensor:
+        """As `*`."""
         return self * other
 
     def _product(self, other: SecretTensor, primitive: Callable[..., Any], terms: int) -> SecretTensor:
-        """Run a bilinear primitive with `terms` products a sum; binary scales truncate to the finer one."""
-        bound = _checked(self.bound * other.bound * max(1, terms), "A product")
-        drop = min(self.scale.bits, other.scale.bits)
-        share = primitive(self.share, other.share, drop)
+        """Run a bilinear primitive with `terms` products a sum; drop bits beyond the finer scale, and 16."""
+        bound = _checked(self.bound * other.bound * max(1, terms), "A product", self, other)
         wide = self.scale * other.scale
+        drop = max(0, wide.bits - self.scale.join(other.scale).at_least(DEFAULT_BITS).bits)
+        share = primitive(self.share, other.share, drop)
         scale = Scale(wide.bits - drop, wide.digits)
         return SecretTensor(self.protocol, share, scale, (bound >> drop) + (1 if drop else 0))
 
-    def _by_public(
-        self, values: Public, multiply: Callable[[Tensor, Tensor], Tensor], terms: int = 1
+    def _by_public(self, values: Public, multiply: factors.Multiply, terms: int = 1) -> SecretTensor:
+        """A bilinear function with a public operand, `terms` products a sum."""
+        array = as_numbers(values)
+        if array.dtype.kind == "f":
+            return self._by_reals(factors.of_reals(array), multiply, terms, "A product with a public factor")
+        words = encode(array, INTEGER, MAX_MAGNITUDE - 1)
+        reach = self.bound * magnitude(words) * max(1, terms)
+        bound, factor = _checked(reach, "A product with a public factor", self), torch.from_numpy(words)
+        return self.linear(lambda own: multiply(own, factor), bound=bound)
+
+    def _by_reals(
+        self, given: factors.Factor, multiply: factors.Multiply, terms: int, what: str
     ) -> SecretTensor:
-        """A bilinear function with a public operand: no message, but a truncation of binary scales."""
-        array = np.asarray(values)
-        scale = scale_of(array)
-        words = encode(array, scale, MAX_MAGNITUDE - 1)
-        factor = torch.from_numpy(np.ascontiguousarray(words))
-        bound = _checked(self.bound * _magnitude(words) * max(1, terms), "A product with a public factor")
-        wide = self.linear(lambda own: multiply(own, factor), bound=bound, scale=self.scale * scale)
-        drop = min(self.scale.bits, scale.bits)
-        return wide.truncate(drop) if drop else wide
+        """By real factors, within 2 units of this scale of at least 16 fraction bits."""
+        scale, terms = self.scale.at_least(DEFAULT_BITS), max(1, terms)
+        factor, most = given.scaled(scale.bits - self.scale.bits), max(1, self.bound)
+        bound = _checked(math.ceil(most * terms * factor.magnitude) + 2, what, self)
+        plan = factors.plan(most, terms, factor)
+        if plan is None:
+            raise RangeError(
+                f"{what} is not within 2 units in the last place: sums of {terms} terms.{_named([self])}",
+                remedy="Narrow the bound, or sum fewer terms at a time.",
+            )
+        share = factors.product(self.protocol, self.share, factor, plan, multiply)
+        return SecretTensor(self.protocol, share, scale, bound)
 
-    def __truediv__(self, divisor: SecretTensor | int | float) -> SecretTensor:
-        """Divide by a public number: one public factor and one truncation; error 1 unit in the last place.
+    def __truediv__(self, divisor: SecretTensor | Public) -> SecretTensor:
+        """Over public numbers: at this scale, of at least 16 fraction bits, within 2 units in the last place.
 
-        By a secret: `mpc.divide`.
+        So integers over integers have 16 fraction bits. Shapes broadcast. Exact without a message for powers
+        of 2 where the result has the bits for it. Else 2 rounds and 8, 8 and 16 B an element; 3 or 4 rounds
+        and twice or thrice that where words have more than about 31 bits. `RangeError` for shapes that do not
+        fit, for 0, NaN and infinities, and if the quotient could leave the ring.
+
+        Over a secret: `mpc.divide`.
         """
         if isinstance(divisor, SecretTensor):
             return _numpy_names().divided(self, divisor)  # type: ignore[no-any-return]
-        if divisor == 0:
-            raise RangeError("Division by 0.", remedy="Give another divisor.")
-        scale = self.scale if self.scale.bits else Scale(DEFAULT_BITS, self.scale.digits)
-        ratio = Fraction(self.scale.steps_to(scale)) / Fraction(divisor)
-        reach = max(1, self.bound).bit_length() + max(0, math.floor(math.log2(abs(ratio))) + 1)
-        shift = min(60, 61 - reach)
-        if shift < 1:
-            raise RangeError("The quotient leaves the ring.", remedy="Use a coarser scale.")
-        factor = round(ratio * 2**shift)
-        bound = _checked(self.bound * abs(factor), "A quotient")
-        wide = self.linear(lambda x: x * factor, bound=bound, scale=Scale(scale.bits + shift, scale.digits))
-        return wide.truncate(shift)
+        inverses = factors.of_inverses(as_numbers(divisor))
+        _common_shape("A quotient", self, divisor)
+        return self._by_reals(inverses, torch.mul, 1, "A quotient by a public number")
 
     def __rtruediv__(self, dividend: Public) -> SecretTensor:
+        """Public numbers, as `lift` takes them, over a secret: `mpc.divide`."""
         return _numpy_names().divided(self.lift(dividend), self)  # type: ignore[no-any-return]
 
-    def dot(self, other: SecretTensor) -> SecretTensor:
-        """Sum of products over the last axis: the cost of one product an output element."""
-        shape = np.broadcast_shapes(self.shape, other.shape)
-        return self.broadcast_to(shape)._product(other.broadcast_to(shape), self.protocol.dot, shape[-1])
+    def dot(self, other: SecretTensor | Public) -> SecretTensor:
+        """Sum of products over the last axis: cost, scale and error of one product an output element."""
+        shape = _common_shape("A dot product", self, other)
+        if not shape:
+            return self * other
+        x = self.broadcast_to(shape)
+        if isinstance(other, SecretTensor):
+            return x._product(other.broadcast_to(shape), self.protocol.dot, shape[-1])
+        return x._by_public(other, lambda words, factor: (words * factor).sum(-1), shape[-1])
 
     def __matmul__(self, other: SecretTensor | Public) -> SecretTensor:
-        """Matrix product (batched): the cost of one product an output element; by a public matrix none."""
+        """Matrix product (batched): cost, scale and error of one product an output element, as `*`.
+
+        By public reals within 2 units in the last place, whatever the length: sums of n words of b bits count
+        for words of b + 2 log2 n bits there, with a round and 8, 8 and 16 B a word for each further part that
+        they are taken in. `RangeError` as `*`, and where bound and length leave too little room for that.
+        """
+        terms = _terms(self, other)
         if isinstance(other, SecretTensor):
-            return self._product(other, self.protocol.matmul, self.shape[-1])
-        return self._by_public(other, torch.matmul, self.shape[-1])
+            return self._product(other, self.protocol.matmul, terms)
+        return self._by_public(other, torch.matmul, terms)
 
     def __rmatmul__(self, other: Public) -> SecretTensor:
-        return self._by_public(other, lambda words, factor: torch.matmul(factor, words), np.shape(other)[-1])
+        """As `@`."""
+        return self._by_public(other, lambda words, factor: torch.matmul(factor, words), _terms(other, self))
 
     # --- comparisons ----------------------------------------------------------------------------
 
-    def _flat(self) -> Any:
-        return self.protocol.linear(lambda words: words.reshape(-1), self.share)
+    def _gap(
+        self, other: Any, rounding: Callable[..., Any], *, swapped: bool = False
+    ) -> tuple[Any, int, tuple[int, ...]]:
+        """Flat words of self - other (or the reverse), how many bits they have, and their shape. No message.
 
-    def _unflat(self, share: Any) -> SecretTensor:
-        shape = self.shape
-        return SecretTensor(self.protocol, self.protocol.linear(lambda words: words.reshape(shape), share))
+        A public operand is taken as the word that decides (`threshold`), so its scale is no matter.
+        """
+        if isinstance(other, SecretTensor):
+            scale = self.scale.join(other.scale)
+            x, y = self.rescale(scale), other.rescale(scale)
+            share, reach = y.share, y.bound
+        else:
+            words = threshold(other, self.scale, self.bound, rounding)
+            x, share, reach = self, self.protocol.public(torch.from_numpy(words)), magnitude(words)
+        shape = _common_shape("A comparison", self, other)
 
-    @property
-    def _bits(self) -> int:
-        """Bit planes below the sign that the public bound needs."""
-        return max(1, self.bound.bit_length())
+        def difference(own: Tensor, word: Tensor) -> Tensor:
+            return (word - own if swapped else own - word).reshape(-1)
 
-    def _negative(self) -> SecretTensor:
-        """1 where below 0."""
-        return self._unflat(self.protocol.sign(self._flat(), self._bits))
+        flat = self.protocol.linear(difference, x.share, share)
+        return flat, max(1, (x.bound + reach).bit_length()), shape
 
-    def _minus(self, other: SecretTensor | Public) -> SecretTensor:
-        return self - other
+    def _flags(self, share: Any, shape: tuple[int, ...]) -> SecretTensor:
+        return SecretTensor(self.protocol, share).reshape(*shape)
 
     def __lt__(self, other: SecretTensor | Public) -> SecretTensor:
-        """0/1. At most 8 rounds, about 24 B an element and party for 62-bit bounds."""
-        return self._minus(other)._negative()
+        """0/1 of the broadcast shape. At most 8 rounds, about 24 B an element and party for 62-bit bounds.
+
+        Exact, with any public numbers, of any size or fineness. `RangeError` for NaN, for shapes that do not
+        broadcast, and where one of two secrets leaves the ring at the other's scale. So are all comparisons.
+        """
+        flat, bits, shape = self._gap(other, np.ceil)
+        return self._flags(self.protocol.sign(flat, bits), shape)
 
     def __gt__(self, other: SecretTensor | Public) -> SecretTensor:
-        return (-self._minus(other))._negative()
+        """0/1, as `<`."""
+        flat, bits, shape = self._gap(other, np.floor, swapped=True)
+        return self._flags(self.protocol.sign(flat, bits), shape)
 
     def __ge__(self, other: SecretTensor | Public) -> SecretTensor:
+        """0/1, as `<`."""
         return _opposite(self < other)
 
     def __le__(self, other: SecretTensor | Public) -> SecretTensor:
+        """0/1, as `<`."""
         return _opposite(self > other)
 
-    def __eq__(self, other: object) -> SecretTensor:  # type: ignore[override]
-        """0/1. At most 8 rounds."""
-        difference = self._minus(other)  # type: ignore[arg-type]
-        return difference._unflat(self.protocol.is_zero(difference._flat(), difference._bits))
+    def __eq__(self, other: Any) -> SecretTensor:  # type: ignore[override]
+        """0/1, as `<`; at most 8 rounds."""
+        flat, bits, shape = self._gap(other, np.equal)
+        return self._flags(self.protocol.is_zero(flat, bits), shape)
 
-    def __ne__(self, other: object) -> SecretTensor:  # type: ignore[override]
+    def __ne__(self, other: Any) -> SecretTensor:  # type: ignore[override]
+        """0/1, as `==`."""
         return _opposite(self == other)
 
     def less_bits(self, other: SecretTensor | Public) -> SecretBits:
         """`self < other` for vectors `[..., n]` as packed bits `[..., n]`: one conversion less than `<`."""
-        difference = self._minus(other)
-        bits = self.protocol.sign_bits(difference._flat(), difference._bits)
-        return SecretBits.from_plane(self.protocol, bits, difference.shape)
+        flat, bits, shape = self._gap(other, np.ceil)
+        return SecretBits.from_plane(self.protocol, self.protocol.sign_bits(flat, bits), shape)
 
     # --- operators of `mpc.functions` -----------------------------------------------------------
 
@@ -376,6 +479,17 @@ class SecretTensor:
         no_truth("Whether something is in the words")
 
 
+def _terms(x: Any, y: Any) -> int:
+    """How many products each element of a matrix product sums; `RangeError` if the shapes do not fit."""
+    left, right = _shape(x), _shape(y)
+    if not left or not right or left[-1] != right[max(0, len(right) - 2)]:
+        raise RangeError(
+            f"A matrix product of shapes that do not fit.{_named([x, y])}",
+            remedy="Give as many columns on the left as rows on the right.",
+        )
+    return int(left[-1])
+
+
 def _opposite(flags: SecretTensor) -> SecretTensor:
     """1 - flags of 0/1 words. Interval arithmetic would say at most 2, and a product of k flags 2^k."""
     return (1 - flags).view(bound=1)
@@ -405,6 +519,36 @@ def stack(tensors: Sequence[SecretTensor], axis: int = 0) -> SecretTensor:
     return SecretTensor(protocol, share, scale, bound)
 
 
-def where(condition: SecretTensor, x: SecretTensor, y: SecretTensor) -> SecretTensor:
-    """`x` where the 0/1 condition is 1, else `y`. One round, 8 B an element and party."""
-    return (y + condition * (x - y)).view(bound=_joined([x, y])[2])
+def where(
+    condition: SecretTensor | Public, x: SecretTensor | Public, y: SecretTensor | Public
+) -> SecretTensor:
+    """`x` where the condition is 1, else `y`, at the finer scale. One round, 8 B an element and party.
+
+    A secret condition is a tensor of 0 and 1, as comparisons make them: integers under a bound of 1; a public
+    one is true where it is not 0, and then there is no message. Shapes broadcast; one of the three is secret.
+    `RangeError` for other conditions, and for shapes that do not broadcast.
+    """
+    (x, y), scale, bound = _joined(_secrets(condition, x, y))
+    shape = _common_shape("A choice", condition, np.broadcast_to(0, _common_shape("A choice", x, y)))
+    left, right = x.broadcast_to(shape), y.broadcast_to(shape)
+    if not isinstance(condition, SecretTensor):
+        flags = torch.from_numpy(np.array(np.broadcast_to(as_numbers(condition) != 0, shape)))
+        share = x.protocol.linear(lambda a, b: torch.where(flags, a, b), left.share, right.share)
+        return SecretTensor(x.protocol, share, scale, bound)
+    if condition.scale != INTEGER or condition.bound > 1:
+        raise RangeError(
+            f"A condition is a tensor of 0 and 1.{_named([condition])}",
+            remedy="Compare, as in x != 0, or give an input of booleans (or of bound=1).",
+        )
+    # the difference may wrap, since what comes out is one of the two
+    steps = x.protocol.linear(torch.sub, left.share, right.share)
+    chosen = x.protocol.mul(condition.broadcast_to(shape).share, steps)
+    return SecretTensor(x.protocol, x.protocol.linear(torch.add, right.share, chosen), scale, bound)
+
+
+def _secrets(condition: Any, *operands: Any) -> list[SecretTensor]:
+    """Operands as tensors; public ones as the first secret lifts them."""
+    first = next((x for x in (*operands, condition) if isinstance(x, SecretTensor)), None)
+    if first is None:
+        raise NotSupported("A choice without a secret.", remedy="Use numpy's where.")
+    return [x if isinstance(x, SecretTensor) else first.lift(x) for x in operands]

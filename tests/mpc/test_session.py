@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import mpc
-from mpc.errors import CopyMismatch, InputMismatch, ProtocolAbort, RangeError
+from mpc.errors import ConfigError, CopyMismatch, InputMismatch, ProtocolAbort, RangeError
 from mpc.protocols.replicated.shares import (
     InputPackage,
     ReplicatedShare,
@@ -73,6 +73,38 @@ def test_openings_are_declared() -> None:
 def test_strict_sessions_demand_bounds() -> None:
     with pytest.raises(RangeError, match="bound"):
         run_parties(lambda s: s.input(np.array([1]), owner=0), strict=True)
+
+
+def test_booleans_are_bounded_by_their_type() -> None:
+    def program(session: Session) -> Any:
+        flags = session.input([True, False], owner=1)
+        assert flags.bound == 1
+        return flags
+
+    runs = run_parties(program, strict=True)
+    assert np.array_equal(runs[0].result, [1, 0])
+    assert runs[0].traffic.rounds == 1
+
+
+def test_a_bound_of_0_is_a_bound() -> None:
+    assert mpc.simulate(lambda s: s.input([0, 0], owner=0, bound=0).sum()) == 0
+    with pytest.raises(RangeError, match="bound of 0"):
+        mpc.simulate(lambda s: s.input([0, 1], owner=0, bound=0))
+
+
+def test_an_announced_bound_is_the_largest_of_its_bits() -> None:
+    def program(session: Session) -> Any:
+        given = ([1, 0], [5], [2**62 - 1], [0])
+        assert [session.input(x, owner=1).bound for x in given] == [1, 7, 2**62 - 1, 1]
+
+    run_parties(program)
+
+
+@pytest.mark.parametrize("owner", [3, 5, -1])
+def test_an_owner_is_a_party(owner: int) -> None:
+    for run in (mpc.simulate, run_parties):
+        with pytest.raises(ConfigError, match=f"Party {owner} is none"):
+            run(lambda s: s.input([1], owner=owner))
 
 
 def test_parties_with_other_parameters_abort() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import math
+import pickle
 import re
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -11,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mpc
+from mpc import tensor
 from mpc.encoding import Scale
-from mpc.errors import RangeError, SecretControlFlow
+from mpc.errors import NotSupported, RangeError, SecretControlFlow
 from mpc.protocols.table import PROTOCOLS
 from mpc.randomness import OnceLedger
 from mpc.session import Session
@@ -120,6 +125,173 @@ def test_division_by_a_public_number_and_the_mean(protocol: str) -> None:
         assert np.abs(one - other).max() <= 2**-15
 
 
+@pytest.mark.parametrize("bound", [None, 2**40])
+def test_a_mean_is_right_whatever_the_bound(protocol: str, bound: int | None) -> None:
+    x = np.full(1000, 1e6)
+    assert abs(release(lambda s: s.input(x, owner=0, bound=bound).mean(), protocol) - 1e6) <= 2**-15
+
+
+def test_a_coarse_scale_does_not_coarsen_what_comes_of_it(protocol: str) -> None:
+    """A rank counts halves; what public reals make of it has 16 fraction bits."""
+
+    def program(session: Session) -> Any:
+        halves = session.secret(session.input([3, 5, 8], owner=0, bound=8).share, Scale(1), 8)
+        quarters = session.secret(session.input([4, 6], owner=0, bound=8).share, Scale(2), 8)
+        return halves / 10, halves - 0.25, halves * 0.1, quarters + 0.1, halves * halves, quarters < 1.1
+
+    got, x, y = release(program, protocol), np.array([1.5, 2.5, 4]), np.array([1, 1.5])
+    for one, other in zip(got[:-1], (x / 10, x - 0.25, x * 0.1, y + 0.1, x * x), strict=True):
+        assert np.abs(one - other).max() <= 2**-15
+    assert np.array_equal(got[4], x * x)
+    assert np.array_equal(got[5], [1, 0])
+
+
+@few
+@given(bits=st.integers(0, 40), size=st.integers(2, 62), seed=st.integers(0, 2**32))
+def test_comparisons_with_public_numbers_are_exact(protocol: str, bits: int, size: int, seed: int) -> None:
+    rng, bound = np.random.default_rng(seed), (1 << size) - 1
+    words = rng.integers(-bound, bound, 24, endpoint=True)
+    near = words / 2.0**bits
+    between = np.nextafter(near, rng.choice([-np.inf, np.inf], 24))
+    numbers = np.choose(rng.integers(0, 4, 24), [near, between, rng.choice(near, 24), rng.normal(0, 9, 24)])
+    numbers[:4] = (np.inf, -np.inf, 1e300, -1e300)
+
+    def program(session: Session) -> Any:
+        x = session.secret(session.input(words, owner=0, bound=bound).share, Scale(bits), bound)
+        return x < numbers, x <= numbers, x > numbers, x >= numbers, x == numbers, x != numbers
+
+    # float64 has not all bits of a word of 62: compare as integers, numbers being whole or halfway there
+    made = [(int(word), _as_word(number, bits)) for word, number in zip(words, numbers, strict=True)]
+    signs = np.array([2 * word - twice for word, twice in made], dtype=object)
+    wanted = (signs < 0, signs <= 0, signs > 0, signs >= 0, signs == 0, signs != 0)
+    for got, want in zip(release(program, protocol), wanted, strict=True):
+        assert np.array_equal(got, want.astype(int))
+
+
+def _as_word(number: float, bits: int) -> int:
+    """Twice the word; what is between two words is halfway."""
+    scaled = (
+        Fraction(number) * 2**bits if np.isfinite(number) else Fraction(2**80 if number > 0 else -(2**80))
+    )
+    return 2 * int(scaled) if scaled.denominator == 1 else 2 * math.floor(scaled) + 1
+
+
+def test_comparisons_with_integers_and_of_full_words(protocol: str) -> None:
+    top = 2**62 - 1
+    x, y = np.array([top, -top, 5, 0]), np.array([-top, top, 5, 1])
+
+    def program(session: Session) -> Any:
+        a, b = session.input(x, owner=0, bound=top), session.input(y, owner=1, bound=top)
+        unsigned = np.array([2**64 - 1, 0, 5, 0], dtype=np.uint64)
+        return a < b, a == b, a >= b, a < unsigned, a == np.array([True, False, True, False]), a > -(2**63)
+
+    got = release(program, protocol)
+    wanted = (x < y, x == y, x >= y, [1, 1, 0, 0], [0, 0, 0, 1], [1, 1, 1, 1])
+    for one, other in zip(got, wanted, strict=True):
+        assert np.array_equal(one, other)
+    with pytest.raises(RangeError):
+        release(lambda s: s.input(x, owner=0, bound=top) < np.array([np.nan]), protocol)
+
+
+def test_decimals_compare_as_they_are_written(protocol: str) -> None:
+    def program(session: Session) -> Any:
+        x = session.secret(session.input([1, 3, 7, 29], owner=0, bound=99).share, Scale(digits=1), 99)
+        return x == np.array([0.1, 0.3, 0.7, 2.9]), x < np.array([0.1, 0.3, 0.71, 2.9]), x > 0.3, x <= 0.7
+
+    wanted = ([1, 1, 1, 1], [0, 0, 1, 0], [0, 0, 1, 1], [1, 1, 1, 0])
+    assert np.array_equal(release(program, protocol), wanted)
+
+
+def test_a_single_number_has_no_axis(protocol: str) -> None:
+    def program(session: Session) -> Any:
+        x = session.input(np.array([1.5, 2.0]), owner=0).sum()
+        own, given = session.input(2.5, owner=1), session.public(5)
+        made = [x * 2, x + 1, 1 - x, x > 2, x * 0.1, x / 3, own, given, own * given, x == 3.5, own.mean()]
+        assert all(one.shape == () for one in made)
+        return made
+
+    wanted = [7.0, 4.5, -2.5, 1, 0.35, 3.5 / 3, 2.5, 5, 12.5, 1, 2.5]
+    got = release(program, protocol)
+    assert all(abs(one - other) <= 2**-15 for one, other in zip(got, wanted, strict=True))
+
+
+def test_where_takes_masks_only(protocol: str) -> None:
+    x, y = np.array([1, 2, 3]), np.array([1.5, 2.5, -3.5])
+
+    def chosen(condition: Any) -> Any:
+        def program(session: Session) -> Any:
+            a, b = session.input(x, owner=0, bound=3), session.input(y, owner=1)
+            return tensor.where(condition(session, a), a, b)
+
+        return release(program, protocol)
+
+    wanted = [1, 2.5, 3]
+    assert np.array_equal(chosen(lambda s, a: s.input([True, False, True], owner=0)), wanted)
+    assert np.array_equal(chosen(lambda s, a: a != 2), wanted)
+    assert np.array_equal(chosen(lambda s, a: [7, 0, -0.5]), wanted)
+    for no_mask in (lambda s, a: a, lambda s, a: (a > 1) * 2, lambda s, a: (a > 1) * 0.5):
+        with pytest.raises(RangeError, match=re.escape("0 and 1")):
+            chosen(no_mask)
+
+
+def test_where_keeps_what_it_chooses_from(protocol: str) -> None:
+    top = 2**62 - 1
+
+    def program(session: Session) -> Any:
+        x = session.input([top, -top], owner=0, bound=top)
+        return tensor.where(session.input([True, False], owner=1), x, -x), tensor.where([1, 0], x, 7)
+
+    got = release(program, protocol)
+    assert np.array_equal(got[0], [top, top])
+    assert np.array_equal(got[1], [top, 7])
+
+
+@pytest.mark.parametrize("bound", [np.int64(2**41), np.float64(2**41), 2.0**41])
+def test_a_bound_of_numpys_does_not_wrap(protocol: str, bound: Any) -> None:
+    def program(session: Session) -> Any:
+        a = session.input(np.array([2**40 + 5]), owner=0, bound=bound)
+        return a * a
+
+    with pytest.raises(RangeError, match="A product could reach 83 bits"):
+        release(program, protocol)
+
+
+@pytest.mark.parametrize("bound", [0.5, "8", np.nan, -1, None, np.array([1, 2])])
+def test_bounds_that_are_none_are_refused(protocol: str, bound: Any) -> None:
+    with pytest.raises(RangeError, match="bound"):
+        release(lambda s: SecretTensor(s.protocol, s.public([1]).share, bound=bound), protocol)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [lambda x, y: x + y, lambda x, y: x * y, lambda x, y: x < y, lambda x, y: x @ y, lambda x, y: x.dot(y)],
+)
+def test_shapes_that_do_not_fit_are_named(protocol: str, act: Any) -> None:
+    def program(session: Session, public: bool) -> Any:
+        x, y = session.input(np.ones((2, 3)), owner=0), np.ones((4, 2))
+        return act(x, y if public else session.input(y, owner=1))
+
+    for public in (True, False):
+        with pytest.raises(RangeError, match=re.escape("(2, 3)")) as refusal:
+            release(lambda s, public=public: program(s, public), protocol)
+        assert "(4, 2)" in str(refusal.value)
+
+
+def test_secrets_are_neither_pickled_nor_copied(protocol: str) -> None:
+    def program(session: Session) -> Any:
+        x = session.input([1, 2], owner=0, bound=2)
+        held = [x, x.share] if protocol != "cleartext" else [x]
+        for secret in [*held, session.runtime.keys]:
+            for leave in (pickle.dumps, copy.copy, copy.deepcopy):
+                with pytest.raises(NotSupported):
+                    leave(secret)
+        with pytest.raises(NotSupported):
+            np.asarray(x)
+        return x
+
+    assert np.array_equal(release(program, protocol), [1, 2])
+
+
 def test_where_and_bits(protocol: str) -> None:
     x = np.arange(-70, 70)
 
@@ -132,7 +304,6 @@ def test_where_and_bits(protocol: str) -> None:
             SecretTensor.of_bits(low | ~low).sum(-1),
             SecretTensor.of_bits(low).sum(-1),
             zeros,
-            low[...].expand(140),
         )
 
     got = release(program, protocol)
