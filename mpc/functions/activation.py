@@ -58,7 +58,7 @@ def logsumexp(x: SecretTensor, axis: int = -1) -> SecretTensor:
 
 
 def softmax(x: SecretTensor, axis: int = -1) -> SecretTensor:
-    """e^x over its sum along an axis; as `logsumexp`, and an error of 2^-22 of the result beside the units."""
+    """e^x over its sum along an axis; as `logsumexp`, and 2^-22 of the result beside the units."""
     _, terms, total = _terms(x, axis)
     return _at(divide_from(terms, expand_dims(total, axis), least=0.5), x)
 

@@ -17,7 +17,7 @@ from mpc.checks import in_domain
 from mpc.encoding import DEFAULT_BITS, INTEGER, MAX_MAGNITUDE, Scale
 from mpc.errors import RangeError
 from mpc.functions.curves import curve
-from mpc.functions.normal import Normal, normalised, product
+from mpc.functions.normal import Normal, normalised, product, stated
 from mpc.functions.powers_of_two import KEPT_BITS, SPARE, scaled, weighted_scaling
 from mpc.protocols.branches import both
 from mpc.tensor import SecretTensor, concat, stack
@@ -44,6 +44,7 @@ def divide(
     decimal scales. About 25 rounds; 30 where x has to be
     normalised as well.
     """
+    stated("least", least)
     shape = np.broadcast_shapes(x.shape, y.shape)
     x, y = x.broadcast_to(shape).reshape(-1), y.broadcast_to(shape).reshape(-1)
     scale, smallest = _quotient_scale(x, y), 1 if least is None else max(1, int(least * y.scale.factor))

@@ -15,7 +15,7 @@ import torch
 from mpc.checks import demand
 from mpc.encoding import DEFAULT_BITS, INTEGER, Scale
 from mpc.errors import RangeError
-from mpc.functions.normal import binary_scale
+from mpc.functions.normal import binary_scale, stated
 from mpc.protocols.branches import both
 from mpc.protocols.separable import Octaves
 from mpc.protocols.truncation_pairs import MAX_SHIFT
@@ -45,6 +45,7 @@ def exp(x: SecretTensor, *, most: float | None = None) -> SecretTensor:
     Raises `RangeError` before anything runs if e^most leaves the ring, and for decimals. 3 rounds where x's
     bound is 4.8, else 12.
     """
+    stated("most", most, above=-math.inf)
     scale = binary_scale(x, DEFAULT_BITS, MAX_EXP_BITS)
     top = x.bound / x.scale.factor if most is None else most
     if top * x.scale.factor >= x.bound:

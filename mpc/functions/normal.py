@@ -6,6 +6,7 @@ of its place are then XORs of prefix ORs, without a message; a power of two is a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -29,6 +30,12 @@ def binary_scale(x: SecretTensor, default: int, most: int) -> Scale:
             remedy=f"Use a binary scale of at most {most} fraction bits.",
         )
     return Scale(x.scale.bits or default)
+
+
+def stated(name: str, value: float | None, above: float = 0.0) -> None:
+    """`RangeError` unless a limit that a caller states is None, or a finite number above `above`."""
+    if value is not None and not above < value < math.inf:
+        raise RangeError(f"{name}={value:g} is no limit.", remedy=f"State a finite number above {above:g}.")
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,7 +64,7 @@ def normalised(x: SecretTensor, *, signed: bool = False) -> Normal:
 
     About 19 rounds for words of 62 bits: bits, prefix OR, conversion, the shift's power, a product.
     """
-    bits = x.bound.bit_length()
+    bits = max(1, x.bound.bit_length())
     digits, negative, top = leading(x, [bits - 1 - place for place in range(bits)], signed=signed)
     factors, above = power_factors(digits), (1 - negative).view(bound=1)
     if signed:  # the highest 1 of -x - 1 was looked for where x < 0: 0 and -1 have none

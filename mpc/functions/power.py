@@ -13,7 +13,7 @@ from mpc.encoding import DEFAULT_BITS, INTEGER, MAX_MAGNITUDE, Scale
 from mpc.errors import RangeError
 from mpc.functions.exponential import MAX_EXP_BITS, check_exponent, exp2
 from mpc.functions.logarithm import of_mantissa
-from mpc.functions.normal import Normal, binary_scale, normalised, product
+from mpc.functions.normal import Normal, binary_scale, normalised, product, stated
 from mpc.protocols.branches import both
 from mpc.tensor import SecretTensor, stack
 
@@ -42,7 +42,10 @@ def power(
     not to happen. `RangeError` before anything runs if the result could leave the ring, and for decimals.
     Whole powers of integers: 1 round a product; a square of reals 2; else about 55.
     """
-    if not isinstance(y, SecretTensor) and _by_products_of(x, y):
+    stated("least", least)
+    stated("most", most)
+    unlimited = least is most is otherwise is None
+    if not isinstance(y, SecretTensor) and unlimited and _by_products_of(x, y):
         return _by_products(x, int(y))
     scale = binary_scale(x, DEFAULT_BITS, MAX_EXP_BITS)
     shape = np.broadcast_shapes(x.shape, y.shape if isinstance(y, SecretTensor) else ())
@@ -89,7 +92,7 @@ def _raised(
 def _by_products_of(x: SecretTensor, y: float) -> bool:
     """Whether products alone do it within the error: a power of integers, or a square that fits the ring."""
     whole = y >= 0 and float(y).is_integer()
-    return whole and (x.scale == INTEGER or y == 0 or (y == 2 and x.bound**2 < MAX_MAGNITUDE))
+    return whole and (x.scale == INTEGER or y <= 1 or (y == 2 and x.bound**2 < MAX_MAGNITUDE))
 
 
 def _by_products(x: SecretTensor, exponent: int) -> SecretTensor:

@@ -11,7 +11,7 @@ from mpc.checks import in_domain
 from mpc.encoding import DEFAULT_BITS, INTEGER, MAX_MAGNITUDE, Scale
 from mpc.errors import RangeError
 from mpc.functions.curves import curve
-from mpc.functions.normal import binary_scale, leading, power_factors, product, products
+from mpc.functions.normal import binary_scale, leading, power_factors, product, products, stated
 from mpc.functions.powers_of_two import KEPT_BITS
 from mpc.protocols.branches import both
 from mpc.tensor import SecretTensor
@@ -35,6 +35,7 @@ def sqrt(x: SecretTensor, *, otherwise: float | None = None) -> SecretTensor:
 
 def rsqrt(x: SecretTensor, *, least: float | None = None, otherwise: float | None = None) -> SecretTensor:
     """1 / sqrt(x); as `sqrt`, for x above 0. `least` is a public lower bound on x, by default one unit."""
+    stated("least", least)
     scale = _root_scale(x)
     smallest = 1 if least is None else max(1, int(least * x.scale.factor))
     bound = math.isqrt((1 << (2 * scale.bits + x.scale.bits)) // smallest) + 4
@@ -63,7 +64,7 @@ def _powered(
 ) -> tuple[SecretTensor, SecretTensor]:
     """The root, or its inverse, of words from `least` on, 0 elsewhere; flags of elsewhere."""
     flat = x.view(scale=INTEGER).reshape(-1)
-    bits = flat.bound.bit_length()
+    bits = max(1, flat.bound.bit_length())
     # flat = m 2^places with an even places - x.scale.bits: one place more where it would be odd
     places = [place + 1 + (place + 1 + x.scale.bits) % 2 for place in range(bits)]
     lifts = [bits + 1 - place for place in places]  # all odd or all even

@@ -116,6 +116,43 @@ def test_more_terms_than_fit_are_refused(protocol: str) -> None:
         release(program, protocol)
 
 
+@pytest.mark.parametrize("limit", [float("nan"), float("inf"), 0.0, -1.0])
+def test_limits_that_are_none_are_refused(protocol: str, limit: float) -> None:
+    functions = [
+        lambda x: mpc.divide(x, x, least=limit),
+        lambda x: mpc.rsqrt(x, least=limit),
+        lambda x: mpc.power(x, 1.5, most=limit),
+        lambda x: mpc.power(x, 2, least=limit),
+    ]
+    for function in functions:
+        with pytest.raises(RangeError, match="is no limit"):
+            release(lambda s, function=function: function(s.input(np.ones(2), owner=0)), protocol)
+
+
+def test_the_options_of_a_power_hold_for_every_exponent(protocol: str) -> None:
+    def program(session: Session) -> Any:
+        x = session.input(np.array([2.0, 4.0]), owner=0, bound=4 << 16)
+        whole = session.input(np.array([1, 2]), owner=0, bound=2)
+        return (
+            mpc.power(x, 2, least=3, otherwise=7.0),
+            mpc.power(x, 1),
+            mpc.power(whole, 3, most=10),
+            mpc.power(x, 0, least=3, otherwise=5.0),
+        )
+
+    for got, want in zip(release(program, protocol), ([7, 16], [2, 4], [1, 8], [5, 1]), strict=True):
+        assert np.abs(got - want).max() < 1e-4
+
+
+def test_words_that_can_only_be_0(protocol: str) -> None:
+    def program(session: Session) -> Any:
+        x = session.public(np.zeros(3))
+        return mpc.sqrt(x), mpc.log(x, otherwise=-1.0), mpc.power(x, 1.5), mpc.sigmoid(x), mpc.exp(x)
+
+    for got, want in zip(release(program, protocol), (0, -1, 0, 0.5, 1), strict=True):
+        assert np.abs(got - want).max() <= 2.0**-15
+
+
 def test_what_has_no_logarithm_suppresses_the_result(protocol: str) -> None:
     x = np.array([-3.0, 0.0, 1.0])
 
