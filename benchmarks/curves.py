@@ -1,4 +1,4 @@
-"""Makes mpc/functions/curves.json: functions as sums of waves, by least squares on a part of the turn.
+"""Makes mpc/functions/coefficients.py: functions as sums of waves, by least squares on a part of the turn.
 
     python -m benchmarks.curves
 
@@ -7,8 +7,9 @@ The coefficients are data, not computed where they are used, since all parties m
 
 from __future__ import annotations
 
-import json
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from mpc.functions.coefficients import Coefficients
+
 Reals = npt.NDArray[np.float64]
-PLACE = Path(__file__).parent.parent / "mpc" / "functions" / "curves.json"
+PLACE = Path(__file__).parent.parent / "mpc" / "functions" / "coefficients.py"
 #: Value and dealt words together have so many fraction bits, less those above the point.
 WIDE = 61
 GRID = 12_000
@@ -63,7 +66,7 @@ def _wanted() -> dict[str, Wanted]:
     return made
 
 
-def fitted(wanted: Wanted) -> dict[str, object]:
+def fitted(wanted: Wanted) -> Coefficients:
     """The fewest waves that are good enough."""
     middle, half = (wanted.low + wanted.high) / 2, (wanted.high - wanted.low) / 2
     x = middle + half * np.cos(np.pi * (np.arange(GRID) + 0.5) / GRID)
@@ -86,22 +89,52 @@ def fitted(wanted: Wanted) -> dict[str, object]:
     # the dealt words' rounding counts as the coefficients are large, the factors' once a word
     size = math.sqrt(float((cosines**2 + sines**2).sum()))
     dealt = round((total + math.log2(size / math.sqrt(2 * count))) / 2)
-    return {
-        "turn": wanted.turn,
-        "end": wanted.high,
-        "stride": 2 if wanted.odd else 1,
-        "dealt_bits": dealt,
-        "part_bits": total - dealt,
-        "constant": constant.hex(),
-        "cosines": [float(c).hex() for c in cosines],
-        "sines": [float(s).hex() for s in sines],
-    }
+    return Coefficients(
+        turn=wanted.turn,
+        end=wanted.high,
+        stride=2 if wanted.odd else 1,
+        dealt_bits=dealt,
+        part_bits=total - dealt,
+        constant=constant.hex(),
+        cosines=() if wanted.odd else tuple(float(c).hex() for c in cosines),
+        sines=tuple(float(s).hex() for s in sines),
+    )
+
+
+HEAD = '''"""Coefficients of the sums of waves, made by `python -m benchmarks.curves`; do not edit.
+
+Numbers are hexadecimal: all parties must have the same bits.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Coefficients(NamedTuple):
+    """A function up to x = `end`, where `turn` of x is a turn: a constant, and waves 1, 1 + stride, ... of it.
+
+    An odd function has no cosines.
+    """
+
+    turn: float
+    end: float
+    stride: int
+    dealt_bits: int
+    part_bits: int
+    constant: str
+    cosines: tuple[str, ...]
+    sines: tuple[str, ...]
+
+
+CURVES: Final[dict[str, Coefficients]] = {
+'''
 
 
 def main() -> None:
-    PLACE.write_text(
-        json.dumps({name: fitted(wanted) for name, wanted in _wanted().items()}, indent=1) + "\n"
-    )
+    entries = [f"    {name!r}: {fitted(wanted)!r},\n" for name, wanted in _wanted().items()]
+    PLACE.write_text(HEAD + "".join(entries) + "}\n")
+    subprocess.run([sys.executable, "-m", "ruff", "format", "-q", PLACE], check=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Smooth functions as sums of waves (`mpc.protocols.separable`), whose coefficients are data: `curves.json`.
+"""Smooth functions as sums of waves (`mpc.protocols.separable`), whose coefficients are data: `coefficients`.
 
 `python -m benchmarks.curves` makes them. They are committed, since parties that computed them each on their
 own machine might not have the same last bits, and then their shares would not fit together.
@@ -6,13 +6,11 @@ own machine might not have the same last bits, and then their shares would not f
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from typing import Any
 
 from mpc.encoding import INTEGER
+from mpc.functions.coefficients import CURVES
 from mpc.protocols.separable import Waves
 from mpc.tensor import SecretTensor
 
@@ -40,20 +38,13 @@ class Curve:
 @cache
 def curve(name: str) -> Curve:
     """A function by its name in the file."""
-    made = _data()[name]
-    total = made["dealt_bits"] + made["part_bits"]
-    unit = 2.0 ** made["part_bits"]
+    made = CURVES[name]
+    total, unit = made.dealt_bits + made.part_bits, 2.0**made.part_bits
     waves = Waves(
-        cosines=tuple(float.fromhex(number) * unit for number in made["cosines"]),
-        sines=tuple(float.fromhex(number) * unit for number in made["sines"]),
-        constant=round(float.fromhex(made["constant"]) * 2.0**total),
-        stride=made["stride"],
-        dealt_bits=made["dealt_bits"],
+        cosines=tuple(float.fromhex(number) * unit for number in made.cosines) or (0.0,) * len(made.sines),
+        sines=tuple(float.fromhex(number) * unit for number in made.sines),
+        constant=round(float.fromhex(made.constant) * 2.0**total),
+        stride=made.stride,
+        dealt_bits=made.dealt_bits,
     )
-    return Curve(waves, made["turn"], made["end"], total)
-
-
-@cache
-def _data() -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(files(__package__).joinpath("curves.json").read_text("utf-8"))
-    return loaded
+    return Curve(waves, made.turn, made.end, total)

@@ -1,8 +1,7 @@
-"""The sums of waves in curves.json: what they stand for, and how good they are, without any party."""
+"""The sums of waves in coefficients.py: what they stand for, and how good they are, without any party."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 
@@ -11,6 +10,7 @@ import pytest
 from scipy import special
 
 from benchmarks import curves as making
+from mpc.functions.coefficients import CURVES
 from mpc.functions.curves import Curve, curve
 
 SATURATING: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -53,7 +53,7 @@ def test_curves_of_fractions(name: str) -> None:
 
 
 def test_values_fit_a_word() -> None:
-    for name in json.loads(making.PLACE.read_text("utf-8")):
+    for name in CURVES:
         made = curve(name)
         x = np.linspace(0.25 if made.turn == 2 else -made.end, made.end, 999)
         if name in ("reciprocal", "log", "log2"):
@@ -66,11 +66,9 @@ def test_values_fit_a_word() -> None:
 
 def test_the_file_is_what_its_maker_makes() -> None:
     """To what another machine's least squares may differ by."""
-    wanted, stored = making._wanted(), json.loads(making.PLACE.read_text("utf-8"))
+    wanted, stored = making._wanted(), CURVES
     assert set(wanted) == set(stored)
     for name in ("reciprocal", "erf16"):
         again = making.fitted(wanted[name])
-        assert {key: again[key] for key in ("turn", "end", "stride", "dealt_bits")} == {
-            key: stored[name][key] for key in ("turn", "end", "stride", "dealt_bits")
-        }
-        assert len(again["sines"]) == len(stored[name]["sines"])  # type: ignore[arg-type]
+        assert again[:5] == stored[name][:5]
+        assert len(again.sines) == len(stored[name].sines)
