@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hmac
+
 import numpy as np
 import pytest
+from blake3 import blake3
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from mpc.errors import ProtocolAbort
-from mpc.randomness import Address, FreshKeys, OnceLedger, PairKeys, expand
+from mpc.randomness import SHORT_WORDS, Address, FreshKeys, OnceLedger, PairKeys, expand
 
 ADDRESS = Address("mul", (1, 2), 0, 7)
 
@@ -19,19 +22,33 @@ def test_expansion_is_the_plain_aes_ctr_key_stream() -> None:
     assert expand(key, 40_001).numpy().tobytes() == expected
 
 
-def test_two_parties_draw_the_same_mask_and_each_address_another() -> None:
+@pytest.mark.parametrize("elements", [0, 1, SHORT_WORDS, SHORT_WORDS + 1])
+def test_streams_are_what_the_module_says(elements: int) -> None:
+    key = bytes(range(32))
+    mask = PairKeys({1: key}).words(1, ADDRESS, elements)
+    if elements <= SHORT_WORDS:
+        short = hmac.digest(key, b"triune/short-streams/v1\x01", "sha256")
+        expected = blake3(ADDRESS.to_bytes(), key=short).digest(length=8 * elements) if elements else b""
+    else:
+        stream = hmac.digest(key, ADDRESS.to_bytes() + b"\x01", "sha256")[:16]
+        expected = expand(stream, elements).numpy().tobytes()
+    assert mask.numpy().tobytes() == expected
+
+
+@pytest.mark.parametrize("elements", [100, SHORT_WORDS + 1])
+def test_two_parties_draw_the_same_mask_and_each_address_another(elements: int) -> None:
     keys = FreshKeys().keys(3)
     first, second = PairKeys(keys[0]), PairKeys(keys[1])
-    mask = first.words(1, ADDRESS, 100)
-    assert np.array_equal(mask, second.words(0, ADDRESS, 100))
+    mask = first.words(1, ADDRESS, elements)
+    assert np.array_equal(mask, second.words(0, ADDRESS, elements))
     for other in (
         Address("dot", (1, 2), 0, 7),
         Address("mul", (1, 3), 0, 7),
         Address("mul", (1, 2), 1, 7),
         Address("mul", (1, 2), 0, 8),
     ):
-        assert not np.array_equal(mask, first.words(1, other, 100))
-    assert not np.array_equal(mask, first.words(2, ADDRESS, 100))
+        assert not np.array_equal(mask, first.words(1, other, elements))
+    assert not np.array_equal(mask, first.words(2, ADDRESS, elements))
 
 
 def test_the_ledger_refuses_a_mask_used_twice() -> None:

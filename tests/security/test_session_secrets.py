@@ -27,7 +27,8 @@ from parties.node.config import load
 
 NAMES = ("ada", "bert", "cleo")
 MASK_BYTES = 16
-MANY = 500
+#: Streams of one describe that are caught; most have no key of their own.
+MANY = 300
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def talkative(tmp_path: Path) -> Iterator[Path]:
 def caught(monkeypatch: pytest.MonkeyPatch) -> set[bytes]:
     """Every pair key, every key of a stream, and the first words of every stream."""
     found: set[bytes] = set()
-    make, stream = randomness.PairKeys.__init__, randomness.expand
+    make, stream, short = randomness.PairKeys.__init__, randomness.expand, randomness.short_stream
 
     def caught_keys(self: Any, keys: Any, ledger: Any = None) -> None:
         found.update(keys.values())
@@ -62,7 +63,13 @@ def caught(monkeypatch: pytest.MonkeyPatch) -> set[bytes]:
         found.update({key, words.numpy().tobytes()[:MASK_BYTES]})
         return words
 
+    def caught_short_stream(key: bytes, address: Any, elements: int) -> Any:
+        words = short(key, address, elements)
+        found.update({key, words.numpy().tobytes()[:MASK_BYTES]})
+        return words
+
     monkeypatch.setattr(randomness.PairKeys, "__init__", caught_keys)
+    monkeypatch.setattr(randomness, "short_stream", caught_short_stream)
     monkeypatch.setattr(randomness, "expand", caught_stream)
     monkeypatch.setattr(shares, "expand", caught_stream)
     return found
