@@ -112,7 +112,7 @@ from typing import Final, NamedTuple
 
 
 class Coefficients(NamedTuple):
-    """A function up to x = `end`, where `turn` of x is a turn: a constant, and waves 1, 1 + stride, ... of it.
+    """A function up to x = `end`, where `turn` of x is a turn: a constant, and waves 1, 1 + stride, ... .
 
     An odd function has no cosines.
     """

@@ -15,6 +15,7 @@ import torch
 
 from mpc import checks
 from mpc.bits import SecretBits
+from mpc.bounds import magnitude
 from mpc.channel import Channel, Traffic
 from mpc.encoding import MAX_MAGNITUDE, Scale, as_numbers, decode, encode, scale_of, whole_bound
 from mpc.errors import ConfigError, RangeError
@@ -23,7 +24,7 @@ from mpc.protocols.base import Opening, Protocol, Runtime
 from mpc.protocols.branches import gather
 from mpc.protocols.table import protocol_class
 from mpc.randomness import PairKeys
-from mpc.tensor import SecretTensor, magnitude
+from mpc.tensor import SecretTensor
 
 Result = TypeVar("Result")
 

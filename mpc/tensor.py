@@ -12,7 +12,6 @@ Public numbers are the same to the last bit at every party, or the shares no lon
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -24,6 +23,7 @@ from torch import Tensor
 
 from mpc import factors
 from mpc.bits import SecretBits, no_truth
+from mpc.bounds import checked, common_shape, magnitude, named, summed_terms
 from mpc.encoding import (
     DEFAULT_BITS,
     INTEGER,
@@ -35,54 +35,13 @@ from mpc.encoding import (
     whole_bound,
 )
 from mpc.errors import NotSupported, RangeError
+from mpc.operators import FunctionOperators, numpy_names
 from mpc.protocols.base import Protocol
 
 Public = int | float | npt.NDArray[np.generic]
 
 
-def _checked(bound: int, what: str, *operands: Any) -> int:
-    """The bound of an outcome, which has to stay in the ring."""
-    if bound >= MAX_MAGNITUDE:
-        raise RangeError(
-            f"{what} could reach {bound.bit_length()} bits; the ring holds words below 2^62."
-            + _named(operands),
-            remedy="Narrow the operands' bounds, use a coarser scale, or sum in limbs.",
-        )
-    return bound
-
-
-def _named(operands: Sequence[Any]) -> str:
-    """Operands in a message: what is public of them."""
-    facts = [x if isinstance(x, SecretTensor) else f"public numbers of shape {_shape(x)}" for x in operands]
-    return f" Of: {', '.join(map(str, facts))}." if facts else ""
-
-
-def _shape(x: Any) -> tuple[int, ...]:
-    return x.shape if isinstance(x, SecretTensor) else np.shape(x)
-
-
-def _common_shape(what: str, x: Any, y: Any) -> tuple[int, ...]:
-    """The shape that two operands broadcast to; `RangeError` if they do not."""
-    try:
-        return np.broadcast_shapes(_shape(x), _shape(y))
-    except ValueError:
-        raise RangeError(
-            f"{what} of shapes that do not broadcast.{_named([x, y])}",
-            remedy="Give shapes that agree, or axes of length 1.",
-        ) from None
-
-
-def magnitude(words: npt.NDArray[np.int64]) -> int:
-    """The largest magnitude of public words; 0 of none."""
-    return max(abs(int(words.max())), abs(int(words.min()))) if words.size else 0
-
-
-def _numpy_names() -> Any:
-    # At first use: functions stand above tensors and import them.
-    return importlib.import_module("mpc.functions.numpy_names")
-
-
-class SecretTensor:
+class SecretTensor(FunctionOperators):
     """A secret array of ring words with a public scale and a public bound on the words' magnitude."""
 
     __array_priority__ = 1000
@@ -92,7 +51,7 @@ class SecretTensor:
         self.protocol = protocol
         self.share = share
         self.scale = scale
-        self.bound = _checked(whole_bound(bound), "A secret tensor")
+        self.bound = checked(whole_bound(bound), "A secret tensor")
 
     @classmethod
     def of_bits(cls, bits: SecretBits) -> SecretTensor:
@@ -109,10 +68,10 @@ class SecretTensor:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """`np.maximum(x, y)`, and `array + x`: numpy asks the tensor, the tensor asks `mpc.functions`."""
-        return _numpy_names().ufunc(ufunc, method, inputs, options)
+        return numpy_names().ufunc(ufunc, method, inputs, options)
 
     def __array_function__(self, function: Any, types: Any, inputs: Any, options: Any) -> Any:
-        return _numpy_names().function(function, inputs, options)
+        return numpy_names().function(function, inputs, options)
 
     # --- public facts ---------------------------------------------------------------------------
 
@@ -195,14 +154,14 @@ class SecretTensor:
     def sum(self, axis: int | None = None) -> SecretTensor:
         """Sum over an axis, or over all, at this scale. No message. `RangeError` if it might not fit."""
         count = self.size if axis is None else self.shape[axis]
-        bound = _checked(self.bound * max(1, count), f"A sum of {count} elements", self)
+        bound = checked(self.bound * max(1, count), f"A sum of {count} elements", self)
         return self.linear(lambda words: words.sum() if axis is None else words.sum(axis), bound=bound)
 
     def mean(self, axis: int | None = None) -> SecretTensor:
         """Sum over an axis, or over all, over the number of elements; scale, error and cost as `/`."""
         count = self.size if axis is None else self.shape[axis]
         if count == 0:
-            raise RangeError(f"No elements have no mean.{_named([self])}", remedy="Give at least one.")
+            raise RangeError(f"No elements have no mean.{named([self])}", remedy="Give at least one.")
         return self.sum(axis) / count
 
     # --- linear arithmetic ----------------------------------------------------------------------
@@ -212,7 +171,7 @@ class SecretTensor:
         if scale == self.scale:
             return self
         step = self.scale.steps_to(scale)
-        bound = _checked(self.bound * step, f"A tensor at {scale}", self)
+        bound = checked(self.bound * step, f"A tensor at {scale}", self)
         return self.linear(lambda words: words * step, bound=bound, scale=scale)
 
     def truncate(self, bits: int) -> SecretTensor:
@@ -238,11 +197,11 @@ class SecretTensor:
         """
         if not isinstance(other, SecretTensor):
             other = self.lift(other)
-        _common_shape("A sum", self, other)
+        common_shape("A sum", self, other)
         scale = self.scale.join(other.scale)
         x, y = self.rescale(scale), other.rescale(scale)
         share = self.protocol.linear(torch.add, x.share, y.share)
-        return SecretTensor(self.protocol, share, scale, _checked(x.bound + y.bound, "A sum", x, y))
+        return SecretTensor(self.protocol, share, scale, checked(x.bound + y.bound, "A sum", x, y))
 
     def __sub__(self, other: SecretTensor | Public) -> SecretTensor:
         return self + (-other if isinstance(other, SecretTensor) else -self.lift(other))
@@ -280,7 +239,7 @@ class SecretTensor:
 
         `RangeError` for shapes that do not fit, NaN and infinities, and if the product could leave the ring.
         """
-        shape = _common_shape("A product", self, other)
+        shape = common_shape("A product", self, other)
         if not isinstance(other, SecretTensor):
             return self._by_public(other, torch.mul)
         x, y = self.broadcast_to(shape), other.broadcast_to(shape)
@@ -292,7 +251,7 @@ class SecretTensor:
 
     def _product(self, other: SecretTensor, primitive: Callable[..., Any], terms: int) -> SecretTensor:
         """Run a bilinear primitive with `terms` products a sum; drop bits beyond the finer scale, and 16."""
-        bound = _checked(self.bound * other.bound * max(1, terms), "A product", self, other)
+        bound = checked(self.bound * other.bound * max(1, terms), "A product", self, other)
         wide = self.scale * other.scale
         drop = max(0, wide.bits - self.scale.join(other.scale).at_least(DEFAULT_BITS).bits)
         share = primitive(self.share, other.share, drop)
@@ -306,7 +265,7 @@ class SecretTensor:
             return self._by_reals(factors.of_reals(array), multiply, terms, "A product with a public factor")
         words = encode(array, INTEGER, MAX_MAGNITUDE - 1)
         reach = self.bound * magnitude(words) * max(1, terms)
-        bound, factor = _checked(reach, "A product with a public factor", self), torch.from_numpy(words)
+        bound, factor = checked(reach, "A product with a public factor", self), torch.from_numpy(words)
         return self.linear(lambda own: multiply(own, factor), bound=bound)
 
     def _by_reals(
@@ -315,11 +274,11 @@ class SecretTensor:
         """By real factors, within 2 units of this scale of at least 16 fraction bits."""
         scale, terms = self.scale.at_least(DEFAULT_BITS), max(1, terms)
         factor, most = given.scaled(scale.bits - self.scale.bits), max(1, self.bound)
-        bound = _checked(math.ceil(most * terms * factor.magnitude) + 2, what, self)
+        bound = checked(math.ceil(most * terms * factor.magnitude) + 2, what, self)
         plan = factors.plan(most, terms, factor)
         if plan is None:
             raise RangeError(
-                f"{what} is not within 2 units in the last place: sums of {terms} terms.{_named([self])}",
+                f"{what} is not within 2 units in the last place: sums of {terms} terms.{named([self])}",
                 remedy="Narrow the bound, or sum fewer terms at a time.",
             )
         share = factors.product(self.protocol, self.share, factor, plan, multiply)
@@ -336,18 +295,18 @@ class SecretTensor:
         Over a secret: `mpc.divide`.
         """
         if isinstance(divisor, SecretTensor):
-            return _numpy_names().divided(self, divisor)  # type: ignore[no-any-return]
+            return numpy_names().divided(self, divisor)  # type: ignore[no-any-return]
         inverses = factors.of_inverses(as_numbers(divisor))
-        _common_shape("A quotient", self, divisor)
+        common_shape("A quotient", self, divisor)
         return self._by_reals(inverses, torch.mul, 1, "A quotient by a public number")
 
     def __rtruediv__(self, dividend: Public) -> SecretTensor:
         """Public numbers, as `lift` takes them, over a secret: `mpc.divide`."""
-        return _numpy_names().divided(self.lift(dividend), self)  # type: ignore[no-any-return]
+        return numpy_names().divided(self.lift(dividend), self)  # type: ignore[no-any-return]
 
     def dot(self, other: SecretTensor | Public) -> SecretTensor:
         """Sum of products over the last axis: cost, scale and error of one product an output element."""
-        shape = _common_shape("A dot product", self, other)
+        shape = common_shape("A dot product", self, other)
         if not shape:
             return self * other
         x = self.broadcast_to(shape)
@@ -362,14 +321,16 @@ class SecretTensor:
         for words of b + 2 log2 n bits there, with a round and 8, 8 and 16 B a word for each further part that
         they are taken in. `RangeError` as `*`, and where bound and length leave too little room for that.
         """
-        terms = _terms(self, other)
+        terms = summed_terms(self, other)
         if isinstance(other, SecretTensor):
             return self._product(other, self.protocol.matmul, terms)
         return self._by_public(other, torch.matmul, terms)
 
     def __rmatmul__(self, other: Public) -> SecretTensor:
         """As `@`."""
-        return self._by_public(other, lambda words, factor: torch.matmul(factor, words), _terms(other, self))
+        return self._by_public(
+            other, lambda words, factor: torch.matmul(factor, words), summed_terms(other, self)
+        )
 
     # --- comparisons ----------------------------------------------------------------------------
 
@@ -387,7 +348,7 @@ class SecretTensor:
         else:
             words = threshold(other, self.scale, self.bound, rounding)
             x, share, reach = self, self.protocol.public(torch.from_numpy(words)), magnitude(words)
-        shape = _common_shape("A comparison", self, other)
+        shape = common_shape("A comparison", self, other)
 
         def difference(own: Tensor, word: Tensor) -> Tensor:
             return (word - own if swapped else own - word).reshape(-1)
@@ -434,61 +395,6 @@ class SecretTensor:
         flat, bits, shape = self._gap(other, np.ceil)
         return SecretBits.from_plane(self.protocol, self.protocol.sign_bits(flat, bits), shape)
 
-    # --- operators of `mpc.functions` -----------------------------------------------------------
-
-    def __pow__(self, exponent: SecretTensor | Public) -> SecretTensor:
-        """`mpc.power`."""
-        return _numpy_names().raised(self, exponent)  # type: ignore[no-any-return]
-
-    def __rpow__(self, base: Public) -> SecretTensor:
-        return _numpy_names().raised(base, self)  # type: ignore[no-any-return]
-
-    def __abs__(self) -> SecretTensor:
-        """`mpc.abs`."""
-        return _numpy_names().absolute(self)  # type: ignore[no-any-return]
-
-    def __pos__(self) -> SecretTensor:
-        return self
-
-    def __and__(self, other: SecretTensor | SecretBits | Public) -> SecretTensor:
-        """Of masks of 0 and 1: one product. `RangeError` for other words."""
-        return _numpy_names().conjunction(self, other)  # type: ignore[no-any-return]
-
-    def __rand__(self, other: Public) -> SecretTensor:
-        return self & other
-
-    def __or__(self, other: SecretTensor | SecretBits | Public) -> SecretTensor:
-        """As `&`."""
-        return _numpy_names().disjunction(self, other)  # type: ignore[no-any-return]
-
-    def __ror__(self, other: Public) -> SecretTensor:
-        return self | other
-
-    def __xor__(self, other: SecretTensor | SecretBits | Public) -> SecretTensor:
-        """As `&`."""
-        return _numpy_names().exclusive(self, other)  # type: ignore[no-any-return]
-
-    def __rxor__(self, other: Public) -> SecretTensor:
-        return self ^ other
-
-    def __invert__(self) -> SecretTensor:
-        """Of a mask of 0 and 1: 1 less it. No message. `RangeError` for other words."""
-        return _numpy_names().negation(self)  # type: ignore[no-any-return]
-
-    def __contains__(self, item: object) -> NoReturn:
-        no_truth("Whether something is in the words")
-
-
-def _terms(x: Any, y: Any) -> int:
-    """How many products each element of a matrix product sums; `RangeError` if the shapes do not fit."""
-    left, right = _shape(x), _shape(y)
-    if not left or not right or left[-1] != right[max(0, len(right) - 2)]:
-        raise RangeError(
-            f"A matrix product of shapes that do not fit.{_named([x, y])}",
-            remedy="Give as many columns on the left as rows on the right.",
-        )
-    return int(left[-1])
-
 
 def _opposite(flags: SecretTensor) -> SecretTensor:
     """1 - flags of 0/1 words. Interval arithmetic would say at most 2, and a product of k flags 2^k."""
@@ -517,38 +423,3 @@ def stack(tensors: Sequence[SecretTensor], axis: int = 0) -> SecretTensor:
     protocol = same[0].protocol
     share = protocol.linear(lambda *words: torch.stack(words, dim=axis), *(tensor.share for tensor in same))
     return SecretTensor(protocol, share, scale, bound)
-
-
-def where(
-    condition: SecretTensor | Public, x: SecretTensor | Public, y: SecretTensor | Public
-) -> SecretTensor:
-    """`x` where the condition is 1, else `y`, at the finer scale. One round, 8 B an element and party.
-
-    A secret condition is a tensor of 0 and 1, as comparisons make them: integers under a bound of 1; a public
-    one is true where it is not 0, and then there is no message. Shapes broadcast; one of the three is secret.
-    `RangeError` for other conditions, and for shapes that do not broadcast.
-    """
-    (x, y), scale, bound = _joined(_secrets(condition, x, y))
-    shape = _common_shape("A choice", condition, np.broadcast_to(0, _common_shape("A choice", x, y)))
-    left, right = x.broadcast_to(shape), y.broadcast_to(shape)
-    if not isinstance(condition, SecretTensor):
-        flags = torch.from_numpy(np.array(np.broadcast_to(as_numbers(condition) != 0, shape)))
-        share = x.protocol.linear(lambda a, b: torch.where(flags, a, b), left.share, right.share)
-        return SecretTensor(x.protocol, share, scale, bound)
-    if condition.scale != INTEGER or condition.bound > 1:
-        raise RangeError(
-            f"A condition is a tensor of 0 and 1.{_named([condition])}",
-            remedy="Compare, as in x != 0, or give an input of booleans (or of bound=1).",
-        )
-    # the difference may wrap, since what comes out is one of the two
-    steps = x.protocol.linear(torch.sub, left.share, right.share)
-    chosen = x.protocol.mul(condition.broadcast_to(shape).share, steps)
-    return SecretTensor(x.protocol, x.protocol.linear(torch.add, right.share, chosen), scale, bound)
-
-
-def _secrets(condition: Any, *operands: Any) -> list[SecretTensor]:
-    """Operands as tensors; public ones as the first secret lifts them."""
-    first = next((x for x in (*operands, condition) if isinstance(x, SecretTensor)), None)
-    if first is None:
-        raise NotSupported("A choice without a secret.", remedy="Use numpy's where.")
-    return [x if isinstance(x, SecretTensor) else first.lift(x) for x in operands]

@@ -27,7 +27,7 @@ SUM_BITS = 58
 
 
 def sigmoid(x: SecretTensor) -> SecretTensor:
-    """1 / (1 + e^-x) at x's scale (16 fraction bits for integers); error below 2 units in the last place.
+    """1 / (1 + e^-x) at x's scale, of at least 16 fraction bits; error below 2 units in the last place.
 
     For every x. 3 rounds where x's bound is below 11.7 (16 bits), else at most 9. `RangeError` for decimals
     and more than 26 fraction bits.
@@ -108,5 +108,5 @@ def _beyond(x: SecretTensor, end: int) -> tuple[SecretTensor, SecretTensor]:
 
 def _at(made: SecretTensor, x: SecretTensor) -> SecretTensor:
     """At x's own scale again; 16 fraction bits if it had none."""
-    drop = made.scale.bits - (x.scale.bits or DEFAULT_BITS)
+    drop = made.scale.bits - x.scale.at_least(DEFAULT_BITS).bits
     return made.truncate(drop) if drop else made

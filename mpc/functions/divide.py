@@ -35,7 +35,7 @@ PRODUCT_BITS = 61
 def divide(
     x: SecretTensor, y: SecretTensor, *, least: float | None = None, otherwise: float | None = None
 ) -> SecretTensor:
-    """x / y at the finer scale of the two (16 fraction bits for integers).
+    """x / y at the finer scale of the two, of at least 16 fraction bits.
 
     Error: below 2 units in the last place plus 2^-22 of the quotient. `least` is a public lower bound on |y|;
     without it y may be one unit of its scale, and the quotient as large as that makes it. Where y is 0, or
@@ -98,7 +98,7 @@ def _quotient_scale(x: SecretTensor, y: SecretTensor) -> Scale:
         raise RangeError(
             "Decimals are not divided on shares.", remedy="Release the sums, or use a binary scale."
         )
-    return Scale(max(x.scale.bits, y.scale.bits) or DEFAULT_BITS)
+    return x.scale.join(y.scale).at_least(DEFAULT_BITS)
 
 
 def _quotient_bound(bound: int, units: int, smallest: int) -> int:

@@ -38,7 +38,7 @@ _TABLE_BITS: Final = _TABLE.dealt_bits + _TABLE.part_bits
 
 
 def exp(x: SecretTensor, *, most: float | None = None) -> SecretTensor:
-    """e^x at x's scale (16 fraction bits for integers).
+    """e^x at x's scale, of at least 16 fraction bits.
 
     Error: below 2 units in the last place plus 2^-22 of the result. `most` is a public upper bound on x,
     which is demanded to hold (`mpc.checks`); without it x's own bound. To cut off instead: `mpc.clip` first.

@@ -22,7 +22,7 @@ MOST_BITS: Final = 29
 
 
 def log(x: SecretTensor, *, otherwise: float | None = None) -> SecretTensor:
-    """The natural logarithm at x's scale (16 fraction bits for integers).
+    """The natural logarithm at x's scale, of at least 16 fraction bits.
 
     Error: below 2 units in the last place. Where x is not above 0 the result is `otherwise`; without it that
     is demanded not to happen (`mpc.checks`). `RangeError` for decimals. About 25 rounds.

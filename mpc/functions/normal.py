@@ -23,13 +23,13 @@ from mpc.tensor import SecretTensor, concat
 
 
 def binary_scale(x: SecretTensor, default: int, most: int) -> Scale:
-    """x's scale, `default` fraction bits for integers; `RangeError` for decimals and above `most` bits."""
+    """x's scale, of at least `default` fraction bits; `RangeError` for decimals and above `most` bits."""
     if x.scale.digits or x.scale.bits > most:
         raise RangeError(
             f"There is no such function of shares of {x.scale}: of decimals, or of more than {most} bits.",
             remedy=f"Use a binary scale of at most {most} fraction bits.",
         )
-    return Scale(x.scale.bits or default)
+    return x.scale.at_least(default)
 
 
 def stated(name: str, value: float | None, above: float = 0.0) -> None:

@@ -31,7 +31,7 @@ def power(
     most: float | None = None,
     otherwise: float | None = None,
 ) -> SecretTensor:
-    """x^y at x's scale (16 fraction bits where an integer is not raised to a whole number >= 0).
+    """x^y at x's scale, of at least 16 fraction bits but for whole powers of integers.
 
     The domain: any x for whole public y, x >= 0 for other public y, but not 0 where y < 0; x > 0 for secret
     y. y is within 2^12. Integers to a whole power >= 0 are exact; else the error is below 2 units in the last

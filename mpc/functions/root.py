@@ -21,7 +21,7 @@ MAX_BITS = 60
 
 
 def sqrt(x: SecretTensor, *, otherwise: float | None = None) -> SecretTensor:
-    """The square root at x's scale (16 fraction bits for integers).
+    """The square root at x's scale, of at least 16 fraction bits.
 
     Error: below 2 units in the last place plus 2^-22 of the root. Where x is below 0 the result is
     `otherwise`; without it that is demanded not to happen (`mpc.checks`). `RangeError` for decimals and for

@@ -13,9 +13,10 @@ import numpy as np
 
 from mpc.encoding import INTEGER
 from mpc.errors import RangeError
+from mpc.functions.masks import where
 from mpc.functions.order import maximum, minimum
 from mpc.functions.shape import along
-from mpc.tensor import SecretTensor, concat, where
+from mpc.tensor import SecretTensor, concat
 
 State = Sequence[SecretTensor]
 

@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mpc
-from mpc import tensor
 from mpc.encoding import Scale
 from mpc.errors import NotSupported, RangeError, SecretControlFlow
 from mpc.protocols.table import PROTOCOLS
@@ -221,7 +220,7 @@ def test_where_takes_masks_only(protocol: str) -> None:
     def chosen(condition: Any) -> Any:
         def program(session: Session) -> Any:
             a, b = session.input(x, owner=0, bound=3), session.input(y, owner=1)
-            return tensor.where(condition(session, a), a, b)
+            return mpc.where(condition(session, a), a, b)
 
         return release(program, protocol)
 
@@ -239,7 +238,7 @@ def test_where_keeps_what_it_chooses_from(protocol: str) -> None:
 
     def program(session: Session) -> Any:
         x = session.input([top, -top], owner=0, bound=top)
-        return tensor.where(session.input([True, False], owner=1), x, -x), tensor.where([1, 0], x, 7)
+        return mpc.where(session.input([True, False], owner=1), x, -x), mpc.where([1, 0], x, 7)
 
     got = release(program, protocol)
     assert np.array_equal(got[0], [top, top])
