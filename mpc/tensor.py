@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 import torch
+from numpy.lib.array_utils import normalize_axis_index
 from torch import Tensor
 
 from mpc import factors
@@ -138,11 +139,25 @@ class SecretTensor(FunctionOperators):
         return self.linear(lambda words: words, scale=scale, bound=bound)
 
     def __getitem__(self, index: Any) -> SecretTensor:
-        """Public indices only."""
-        return self.linear(lambda words: words[index])
+        """Public indices only, as numpy takes them. No message. `IndexError` where numpy has one."""
+        parts = index if isinstance(index, tuple) else (index,)
+        if any(isinstance(part, SecretTensor | SecretBits) for part in parts):
+            no_truth("The place that an index names")
+        if not any(isinstance(part, slice) and (part.step or 1) < 0 for part in parts):
+            return self.linear(lambda words: words[index])
+        places = torch.from_numpy(np.arange(self.size).reshape(self.shape)[index].copy())
+        return self.linear(lambda words: words.reshape(-1)[places])
 
-    def reshape(self, *shape: int) -> SecretTensor:
-        return self.linear(lambda words: words.reshape(shape))
+    def reshape(self, *shape: int | tuple[int, ...]) -> SecretTensor:
+        """As numpy's, of sizes or a tuple of them. No message. `RangeError` if they do not fit."""
+        sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
+        try:
+            return self.linear(lambda words: words.reshape(sizes))
+        except RuntimeError as error:
+            raise RangeError(
+                f"A tensor of shape {self.shape} does not have the shape {tuple(sizes)}.",
+                remedy=f"Give sizes whose product is {self.size}.",
+            ) from error
 
     def broadcast_to(self, shape: tuple[int, ...]) -> SecretTensor:
         return self.linear(lambda words: words.expand(shape))
@@ -153,16 +168,20 @@ class SecretTensor(FunctionOperators):
 
     def sum(self, axis: int | None = None) -> SecretTensor:
         """Sum over an axis, or over all, at this scale. No message. `RangeError` if it might not fit."""
-        count = self.size if axis is None else self.shape[axis]
+        count = self._along(axis)
         bound = checked(self.bound * max(1, count), f"A sum of {count} elements", self)
         return self.linear(lambda words: words.sum() if axis is None else words.sum(axis), bound=bound)
 
     def mean(self, axis: int | None = None) -> SecretTensor:
         """Sum over an axis, or over all, over the number of elements; scale, error and cost as `/`."""
-        count = self.size if axis is None else self.shape[axis]
+        count = self._along(axis)
         if count == 0:
             raise RangeError(f"No elements have no mean.{named([self])}", remedy="Give at least one.")
         return self.sum(axis) / count
+
+    def _along(self, axis: int | None) -> int:
+        """How many elements an axis has, or all; numpy's `AxisError` for one that is not there."""
+        return self.size if axis is None else self.shape[normalize_axis_index(axis, self.ndim)]
 
     # --- linear arithmetic ----------------------------------------------------------------------
 

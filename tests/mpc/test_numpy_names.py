@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.exceptions import AxisError
 
+import mpc
+from mpc.errors import RangeError, SecretControlFlow
 from mpc.protocols.table import PROTOCOLS
 from mpc.randomness import OnceLedger
 from mpc.session import Session
@@ -326,3 +329,21 @@ def test_reals_reduce_within_what_is_stated(protocol: str) -> None:
     )  # fmt: skip
     for one, other in zip(got, want, strict=True):
         assert np.abs(one - other).max() <= units * ULP + 2**-21 * np.abs(other).max()
+
+
+def test_methods_take_what_numpys_take() -> None:
+    x = np.arange(24.0).reshape(2, 3, 4)
+
+    def program(session: Session) -> Any:
+        a = session.input(x, owner=0)
+        with pytest.raises(AxisError):
+            a.sum(3)
+        with pytest.raises(RangeError, match="product is 24"):
+            a.reshape(5, 5)
+        with pytest.raises(SecretControlFlow):
+            a[a > 3]
+        return a[::-1], a[:, ::-2, 1], a.reshape((4, 6)), a.reshape(-1), a.sum(-1)
+
+    want = (x[::-1], x[:, ::-2, 1], x.reshape((4, 6)), x.reshape(-1), x.sum(-1))
+    for got, wanted in zip(mpc.simulate(program), want, strict=True):
+        assert np.array_equal(got, wanted)

@@ -30,8 +30,9 @@ BUFFER_BYTES: Final = 1 << 15
 TICK_S = 0.01
 #: A leader looks up this often: its message may have come by another way (seconds).
 GLANCE_S = 0.25
-#: After a frame of more than this the lane's own thread reads on: at such sizes reading is work (bytes).
-LONG_FRAME_BYTES: Final = 1 << 19
+#: After a frame of more than this, one TLS record, the lane's own thread reads on: decrypting is work then,
+#: which goes on beside computing (bytes).
+LONG_FRAME_BYTES: Final = 1 << 14
 #: What a queue of one waiting thread gets when the lead is its own.
 _LEAD: Final = object()
 
