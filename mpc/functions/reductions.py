@@ -7,8 +7,6 @@ would leave the ring.
 from __future__ import annotations
 
 import math
-from fractions import Fraction
-from typing import Final
 
 import numpy as np
 
@@ -18,11 +16,7 @@ from mpc.functions.order import absolute, amax
 from mpc.functions.products import vecdot
 from mpc.functions.root import sqrt
 from mpc.functions.shape import Axes, in_front, lifted
-from mpc.functions.words import shift_left
 from mpc.tensor import SecretTensor
-
-#: Bits of the lower half of a word, and of the inverse of a count.
-HALF: Final = 30
 
 
 def total(x: SecretTensor, axis: Axes = None, keepdims: bool = False) -> SecretTensor:
@@ -98,23 +92,9 @@ def _variance(rows: SecretTensor, correction: float) -> tuple[SecretTensor, int]
     if count <= correction or not count:
         raise RangeError(f"{count} elements have no variance.", remedy="Give more than the correction.")
     distances = rows - rows.sum(0) / count
-    return _over(_squares(distances), count - correction), distances.scale.bits
-
-
-def _over(x: SecretTensor, count: float) -> SecretTensor:
-    """x / count for words of any bound: error 2^-30 of it, and 3 units in the last place. 4 rounds.
-
-    The upper and the lower half of a word are multiplied with 1 / count, of 30 bits, each by itself.
-    """
-    places = math.floor(math.log2(count))
-    factor: int = round(2.0 ** (HALF + places) / count)
-    words = x.view(scale=INTEGER)
-    high = words.shifted_down(HALF)
-    low = (words.view(bound=1) - (high * (1 << HALF)).view(bound=1)).view(bound=1 << HALF)
-    wide = high * factor
-    whole = wide.shifted_down(places) if places > 0 else shift_left(wide, -places)
-    rest = (low * factor).shifted_down(HALF + places)
-    return (whole + rest).view(scale=x.scale, bound=math.ceil(x.bound / Fraction(count)) + 4)
+    # one may be twice the bound from the mean; all squares together are never above those of the rows
+    squares = _squares(distances.view(bound=rows.rescale(distances.scale).bound + 3))
+    return squares / (count - correction), distances.scale.bits
 
 
 def _squares(rows: SecretTensor) -> SecretTensor:
