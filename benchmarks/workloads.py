@@ -154,13 +154,13 @@ def _mean(x: Any) -> Any:
 
 
 def _regression(x: Any, y: Any) -> Any:
-    weights, offset = x[0] * 0, y[:1] * 0
+    rows = np.concatenate([x, np.ones((x.shape[0], 1))], axis=1)  # the last weight is the offset
+    weights = rows[0] * 0
     for _ in range(EPOCHS):
-        rest = mpc.sigmoid(x @ weights.reshape(-1, 1) + offset).reshape(-1) - y
-        slope = (rest.reshape(1, -1) @ x).reshape(-1)
+        rest = mpc.sigmoid(rows @ weights.reshape(-1, 1)).reshape(-1) - y
+        slope = (rest.reshape(1, -1) @ rows).reshape(-1)
         weights = weights - slope * (RATE / y.shape[0])
-        offset = offset - rest.sum().reshape(1) * (RATE / y.shape[0])
-    return weights
+    return weights[:-1]
 
 
 def _regression_of_arrays(x: Array, y: Array) -> Array:
