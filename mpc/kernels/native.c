@@ -75,6 +75,37 @@ BODY void cross_dot_body(const task *t, int64_t from, int64_t to, int level) {
 }
 COMPILE(cross_dot)
 
+/* A matrix product with few columns: out[r][c] = row r of x with row c of y, `number` rows of y turned. Work: rows */
+BODY void cross_columns_body(const task *t, int64_t from, int64_t to, int level) {
+  (void)level;
+  for (int64_t r = from; r < to; r++) {
+    const word *x0 = t->in[0] + r * t->width, *x1 = t->in[1] + r * t->width;
+    for (int64_t c = 0; c < t->number; c++) {
+      const word *y0 = t->in[2] + c * t->width, *y1 = t->in[3] + c * t->width;
+      word total = 0;
+#pragma omp simd reduction(+ : total)
+      for (int64_t i = 0; i < t->width; i++) total += x0[i] * (y0[i] + y1[i]) + x1[i] * y0[i];
+      t->out[0][r * t->number + c] = total;
+    }
+  }
+}
+COMPILE(cross_columns)
+
+/* A matrix product with few rows: `number` rows of x, `count` long, with y of `width` columns. Work: columns */
+BODY void cross_rows_body(const task *t, int64_t from, int64_t to, int level) {
+  (void)level;
+  for (int64_t r = 0; r < t->number; r++) {
+    const word *x0 = t->in[0] + r * t->count, *x1 = t->in[1] + r * t->count;
+    word *out = t->out[0] + r * t->width;
+    memset(out + from, 0, (size_t)(to - from) * sizeof *out);
+    for (int64_t k = 0; k < t->count; k++) {
+      const word *y0 = t->in[2] + k * t->width, *y1 = t->in[3] + k * t->width, a = x0[k], b = x1[k];
+      EACH for (int64_t i = from; i < to; i++) out[i] += a * (y0[i] + y1[i]) + b * y0[i];
+    }
+  }
+}
+COMPILE(cross_rows)
+
 /* Planes: out[j] = x[high[j]] and x[low[j]], crossed [^ x0[add[j]] where add[j] >= 0] ^ plus ^ minus. Work: words */
 BODY void cross_and_body(const task *t, int64_t from, int64_t to, int level) {
   const word *x0 = t->in[0], *x1 = t->in[1], *y0 = t->in[2], *y1 = t->in[3], *plus = t->in[4], *minus = t->in[5];
@@ -420,12 +451,12 @@ COMPILE(gather)
 /* --- the caller's side ------------------------------------------------------------------------------------ */
 
 enum { CROSS, CROSS_DOT, CROSS_AND, PAIR, SHIFTED, TO_PLANES, FROM_PLANES, BITS_TO_WORDS, WORDS_TO_BITS, FLIP, GATHER,
-       WAVE_WORDS, WAVE_SUM, OCTAVE_WORDS, OCTAVE_PRODUCT, KERNELS };
+       WAVE_WORDS, WAVE_SUM, OCTAVE_WORDS, OCTAVE_PRODUCT, CROSS_COLUMNS, CROSS_ROWS, KERNELS };
 
 static kernel *const *const ALL[KERNELS] = {
     cross_at,       cross_dot_at,     cross_and_at,     pair_at, shifted_at, to_planes_at,
     from_planes_at, bits_to_words_at, words_to_bits_at, flip_at, gather_at,
-    wave_words_at,  wave_sum_at,      octave_words_at,  octave_product_at,
+    wave_words_at,  wave_sum_at,      octave_words_at,  octave_product_at, cross_columns_at, cross_rows_at,
 };
 
 /* Run a kernel on [0, work), cut into multiples of `grain`, one piece a thread. */

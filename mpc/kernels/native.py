@@ -37,11 +37,15 @@ _KERNELS: Final = (
     "wave_sum",
     "octave_words",
     "octave_product",
+    "cross_columns",
+    "cross_rows",
 )
 LEVELS: Final = ("plain", "avx2", "avx512")
 #: A thread is given at least so many elements, or words of planes.
 GRAIN: Final = 1 << 13
 GRAIN_PLANES: Final = 1 << 9
+#: Matrix products with fewer rows or columns go without packing: to pack takes as long as to multiply.
+THIN: Final = 4
 #: Of waves and octaves, which are dozens of words an element.
 GRAIN_ROWS: Final = 1 << 10
 #: Blocks of 64 words are transposed in eights.
@@ -144,9 +148,24 @@ class NativeKernels(Kernels):
     def cross_matmul(self, x: Pair, y: Pair) -> Tensor:
         if not _here(*x, *y) or y[0].ndim != 2 or x[0].ndim < 2:
             return super().cross_matmul(x, y)
+        if y[0].shape[1] < THIN or x[0].numel() < THIN * x[0].shape[-1]:
+            return self._thin(x, y)
         out = torch.zeros((*x[0].shape[:-1], y[0].shape[-1]), dtype=torch.int64)
         self._accumulate(x[0], y[0] + y[1], out)
         self._accumulate(x[1], y[0], out)
+        return out
+
+    def _thin(self, x: Pair, y: Pair) -> Tensor:
+        """A matrix product with few columns or few rows."""
+        (inner, columns), outer = y[0].shape, x[0].shape[:-1]
+        rows = math.prod(outer)
+        out = torch.empty((*outer, columns), dtype=torch.int64)
+        if columns < THIN:
+            given, grain = (*x, y[0].T, y[1].T), max(1, GRAIN // inner)
+            self._run("cross_columns", rows, grain, given, (out,), width=inner, number=columns)
+        else:
+            grain = max(_LANES, GRAIN // inner)
+            self._run("cross_rows", columns, grain, (*x, *y), (out,), count=inner, width=columns, number=rows)
         return out
 
     def _accumulate(self, x: Tensor, y: Tensor, out: Tensor) -> None:
