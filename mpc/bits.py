@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mpc.bounds import common_shape
 from mpc.errors import NotSupported, RangeError, SecretControlFlow
 from mpc.kernels import words_for
 from mpc.protocols.base import Protocol
@@ -125,13 +126,7 @@ class SecretBits:
         """Two operands in one shape."""
         if not isinstance(other, SecretBits):
             raise _no_numbers()
-        try:
-            shape = np.broadcast_shapes(self.shape, other.shape)
-        except ValueError as error:
-            raise RangeError(
-                f"Bits of {self.shape} and of {other.shape} do not fit together.",
-                remedy="Give operands of one shape, or with axes of length 1.",
-            ) from error
+        shape = common_shape("Bits", self, other)
         return self.broadcast_to(shape), other.broadcast_to(shape)
 
     # --- logic ----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from mpc.bits import SecretBits
+from mpc.bounds import common_shape
 from mpc.encoding import INTEGER, MAX_MAGNITUDE, encode, scale_of
 from mpc.errors import RangeError
 from mpc.functions.order import chosen, pair
@@ -133,13 +134,7 @@ def where(condition: Mask, x: SecretTensor | Public, y: SecretTensor | Public) -
     if not isinstance(x, SecretTensor) and not isinstance(y, SecretTensor):
         return _of_public(mask, np.asarray(x), np.asarray(y))
     left, right = pair(x, y)
-    try:
-        shape = np.broadcast_shapes(mask.shape, left.shape)
-    except ValueError as error:
-        raise RangeError(
-            f"A condition of {mask.shape} does not choose between {left.shape}.",
-            remedy="Give shapes that agree, or axes of length 1.",
-        ) from error
+    shape = common_shape("A condition and what it chooses from,", mask, left)
     left, right = left.broadcast_to(shape), right.broadcast_to(shape)
     if secret:
         return chosen(mask.broadcast_to(shape), left, right)

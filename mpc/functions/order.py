@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from mpc.bounds import common_shape
 from mpc.encoding import INTEGER, MAX_MAGNITUDE, Scale, Words, encode
 from mpc.errors import RangeError
 from mpc.functions.shape import Axes, in_front, secrets
@@ -46,13 +47,7 @@ def pair(x: SecretTensor | Public, y: SecretTensor | Public) -> tuple[SecretTens
     """Two tensors, one of which may be public, in one shape and scale. No message."""
     left, right = secrets(x, y)
     scale = left.scale.join(right.scale)
-    try:
-        shape = np.broadcast_shapes(left.shape, right.shape)
-    except ValueError as error:
-        raise RangeError(
-            f"Operands of {left.shape} and {right.shape} do not broadcast.",
-            remedy="Give shapes that agree, or axes of length 1.",
-        ) from error
+    shape = common_shape("Operands", left, right)
     return left.rescale(scale).broadcast_to(shape), right.rescale(scale).broadcast_to(shape)
 
 
