@@ -14,6 +14,7 @@ from mpc.kernels.reference import Kernels
 #: Elements of a vector, and the side of a matrix.
 ELEMENTS = 1 << 17
 SIDE = 256
+WAVES = 8
 #: All trials together, both kernels (seconds).
 BUDGET_S = 1.0
 
@@ -71,5 +72,7 @@ def _calls() -> dict[str, tuple[str, int, Call]]:
         "bits to words": ("bits/s", ELEMENTS, lambda k: k.bits_to_words(x[0][: ELEMENTS // 64], ELEMENTS)),
         "truncation pair": ("words/s", ELEMENTS, lambda k: k.truncation_pair(x[0], 16)[0]),
         "stable order": ("words/s", ELEMENTS, lambda k: k.argsort(x[0])),
+        "waves": ("terms/s", 2 * WAVES * ELEMENTS, lambda k: k.wave_words(x[0], WAVES, 2, 30)),
+        "octaves": ("words/s", 16 * ELEMENTS, lambda k: k.octave_words(x[0], 22)),
         "matrix product": ("multiply-adds/s", SIDE**3, lambda k: k.matmul(left, right)),
     }
