@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +30,7 @@ from mpc.errors import (
 from mpc.randomness import FreshKeys, PairKeys
 from mpc.session import Session
 from mpc.simulation import run_parties
+from parties.demo.processes import free_ports
 from parties.identity import tls
 from parties.identity.consortium import Consortium, Member
 from parties.identity.keys import Identity
@@ -44,12 +44,6 @@ from parties.wire.mesh_pb2_grpc import MeshStub
 
 NAMES = ("ada", "bert", "cleo")
 SESSION = bytes(range(32))
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def until(done: Callable[[], Any], seconds: float = 20.0) -> None:
@@ -98,8 +92,8 @@ class Peer:
 def peers(request: pytest.FixtureRequest) -> Iterator[list[Peer]]:
     identities = [Identity.generate(name) for name in NAMES]
     members = []
-    for identity in identities:
-        public, address = identity.public(), f"127.0.0.1:{free_port()}"
+    for identity, port in zip(identities, free_ports(len(NAMES)), strict=True):
+        public, address = identity.public(), f"127.0.0.1:{port}"
         members.append(
             Member(identity.name, frozenset({"compute"}), address, public.tls_key, public.signing_key)
         )
