@@ -101,39 +101,14 @@ def fitted(wanted: Wanted) -> Coefficients:
     )
 
 
-HEAD = '''"""Coefficients of the sums of waves, made by `python -m benchmarks.curves`; do not edit.
-
-Numbers are hexadecimal: all parties must have the same bits.
-"""
-
-from __future__ import annotations
-
-from typing import Final, NamedTuple
-
-
-class Coefficients(NamedTuple):
-    """A function up to x = `end`, where `turn` of x is a turn: a constant, and waves 1, 1 + stride, ... .
-
-    An odd function has no cosines.
-    """
-
-    turn: float
-    end: float
-    stride: int
-    dealt_bits: int
-    part_bits: int
-    constant: str
-    cosines: tuple[str, ...]
-    sines: tuple[str, ...]
-
-
-CURVES: Final[dict[str, Coefficients]] = {
-'''
+#: What the file begins with stays; what follows this is made anew.
+DATA = "CURVES: Final[dict[str, Coefficients]] = {\n"
 
 
 def main() -> None:
     entries = [f"    {name!r}: {fitted(wanted)!r},\n" for name, wanted in _wanted().items()]
-    PLACE.write_text(HEAD + "".join(entries) + "}\n")
+    head, _, _ = PLACE.read_text(encoding="utf-8").partition(DATA)
+    PLACE.write_text(head + DATA + "".join(entries) + "}\n", encoding="utf-8")
     subprocess.run([sys.executable, "-m", "ruff", "format", "-q", PLACE], check=True)
 
 
