@@ -21,9 +21,9 @@ from mpc.protocols.branches import both
 from mpc.tensor import SecretTensor, concat, stack
 
 #: Fraction bits that steps have beyond the result's, beside those for the number of terms.
-GUARD_BITS = 4
+GUARD_BITS = 5
 #: A sum of powers has at most so many bits.
-SUM_BITS = 58
+SUM_BITS = 60
 
 
 def sigmoid(x: SecretTensor) -> SecretTensor:
