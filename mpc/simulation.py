@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from mpc import checks
 from mpc.bits import SecretBits
@@ -18,8 +18,9 @@ from mpc.channel import ROUND_TIMEOUT_S, Traffic, memory_network
 from mpc.encoding import decode
 from mpc.errors import ConfigError, RangeError, TriuneError
 from mpc.kernels import Kernels
-from mpc.protocols.base import Guarantees, Opening
+from mpc.protocols.base import Cost, Costs, Guarantees, Opening, Runtime
 from mpc.protocols.branches import as_abort
+from mpc.protocols.shapes import ShapesProtocol
 from mpc.protocols.table import protocol_class
 from mpc.randomness import FreshKeys, KeySource, Ledger, PairKeys
 from mpc.session import Session
@@ -173,26 +174,26 @@ class _Opened(BaseException):
 
 
 class _Rehearsal(Session):
-    """A session in the clear whose inputs are zeros with the bounds of the real ones."""
+    """A session without words: inputs have the shapes, scales and bounds of the real ones."""
 
-    def input(self, values: npt.ArrayLike, owner: int, **options: Any) -> SecretTensor:
-        real = super().input(values, owner, **options)
-        return real.linear(torch.zeros_like)
+    def __init__(self, costs: Costs) -> None:
+        channel, (keys,) = memory_network(1)[0], FreshKeys().keys(1)
+        self.runtime = Runtime(channel, PairKeys(keys))
+        self.protocol: ShapesProtocol = ShapesProtocol(self.runtime, costs)
+        self.strict = False
 
     def open(self, x: SecretTensor, *, why: str) -> npt.NDArray[np.generic]:
         raise _Opened(x, why)
 
 
-def rehearse(program: Callable[[Session], Any]) -> None:
-    """Run a program in the clear, on zeros of the inputs' shapes, scales and bounds.
+def rehearse(program: Callable[[Session], Any], protocol: str = "replicated") -> Cost:
+    """What a program will cost, from shapes, scales and bounds alone; nothing is computed, shared or sent.
 
-    Ranges, scales and shapes are public and do not depend on a word: what they forbid raises `RangeError`
-    or `NotSupported` here, before anything is shared or sent. The rehearsal ends where the program itself
-    opens a value (`session.open`). Checks of secrets are not rehearsed.
+    Rounds and bytes that each party sends, without the release; no bytes for a protocol that declares none.
+    What ranges and shapes forbid raises `RangeError` or `NotSupported` here. The rehearsal ends where the
+    program itself opens a value (`session.open`).
     """
-    channel = memory_network(1)[0]
-    (keys,) = FreshKeys().keys(1)
-    try:
-        program(_Rehearsal(channel, PairKeys(keys), "cleartext", strict=False))
-    except _Opened:
-        return
+    session = _Rehearsal(protocol_class(protocol).costs)
+    with suppress(_Opened):
+        program(session)
+    return session.protocol.booked

@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -49,6 +50,10 @@ class Cost:
         return Cost(
             self.rounds + other.rounds, tuple(a + b for a, b in zip(self.sent, other.sent, strict=True))
         )
+
+
+#: Declared cost by primitive; arguments are element counts, and what else it depends on.
+Costs = Mapping[str, Callable[..., Cost]]
 
 
 @dataclass(frozen=True)
@@ -273,6 +278,7 @@ class Protocol(ABC, Generic[ShareT]):
     """
 
     guarantees: Guarantees
+    costs: ClassVar[Costs] = MappingProxyType({})
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime

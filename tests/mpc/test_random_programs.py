@@ -322,7 +322,7 @@ def test_a_program_that_cannot_fit_is_refused_before_anything_is_shared() -> Non
 
     with pytest.raises(RangeError, match="A product could reach"):
         mpc.simulate(program)
-    assert set(seen) == {"cleartext"}
+    assert set(seen) == {"shapes"}
 
 
 def test_a_rehearsal_ends_where_a_value_opens() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from types import MappingProxyType
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mpc.errors import ProtocolAbort
 from mpc.kernels import WORD_BITS, words_for
-from mpc.protocols.base import Cost, Guarantees, Protocol, Runtime
+from mpc.protocols.base import Cost, Costs, Guarantees, Protocol, Runtime
 from mpc.protocols.branches import cost_in_pieces, pieces
 from mpc.protocols.replicated import (
     arithmetic,
@@ -29,7 +29,7 @@ def _separable_cost(elements: int, rows: int, truncations: int = 1) -> Cost:
 
 
 #: Declared cost by primitive; arguments are element counts, and bits where planes depend on them.
-COSTS: Mapping[str, Callable[..., Cost]] = MappingProxyType(
+COSTS: Costs = MappingProxyType(
     {
         "input": arithmetic.input_cost,
         "reveal": arithmetic.reveal_cost,
@@ -66,6 +66,7 @@ class ReplicatedProtocol(Protocol[ReplicatedShare]):
         truncation_error="floor or ceiling: below 1 unit in the last place for |x| < 2^62",
         node_ready=True,
     )
+    costs = COSTS
 
     def __init__(self, runtime: Runtime) -> None:
         if runtime.channel.parties != PARTIES:
