@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from mpc.encoding import Scale
-from mpc.protocols.replicated.shares import InputPackage, share_input
+from mpc.protocols.replicated.packages import InputPackage, share_input
+from mpc.protocols.replicated.shares import ReplicatedShare
 from mpc.session import Session
 from mpc.simulation import run_parties
 from mpc.statistics.base import StatisticOutcome, StatisticRequest
@@ -91,7 +92,10 @@ def _answer(
     packages: Packages = [_packages(query, rows, place) for place, rows in enumerate(holders)]
 
     def program(session: Session) -> Any:
-        inputs = [{name: pack[session.party].share() for name, pack in given.items()} for given in packages]
+        inputs = [
+            {name: ReplicatedShare.of(pack[session.party]) for name, pack in given.items()}
+            for given in packages
+        ]
         return query.on_shares(session, inputs, MINIMUM_COUNT, allow_extremes=False)
 
     runs = run_parties(program, strict=True)

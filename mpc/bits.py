@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mpc.bounds import common_shape
 from mpc.errors import NotSupported, RangeError, SecretControlFlow
-from mpc.kernels import words_for
+from mpc.packing import words_for
 from mpc.protocols.base import Protocol
 
 

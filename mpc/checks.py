@@ -17,7 +17,7 @@ import numpy as np
 
 from mpc.encoding import INTEGER, Words
 from mpc.errors import ProtocolAbort, RangeError
-from mpc.kernels.reference import WORD_BITS
+from mpc.packing import WORD_BITS
 from mpc.protocols.base import Runtime
 from mpc.tensor import SecretTensor, stack
 

@@ -21,12 +21,13 @@ from collections.abc import Mapping
 from typing import NamedTuple, NoReturn, Protocol
 
 import numpy as np
-import torch
+import numpy.typing as npt
 from blake3 import blake3
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from mpc.errors import NotSupported, ProtocolAbort
 
+Words = npt.NDArray[np.int64]
 #: Length of a pair key (bytes) and of a stream's AES key (bytes).
 PAIR_KEY_BYTES = 32
 STREAM_KEY_BYTES = 16
@@ -69,15 +70,15 @@ class OnceLedger:
         self._seen.add((peer, address))
 
 
-def expand(key: bytes, elements: int) -> torch.Tensor:
-    """`elements` uniform words (int64) of the AES-128-CTR stream of `key`, counter from 0."""
+def expand(key: bytes, elements: int) -> Words:
+    """`[elements]` uniform words of the AES-128-CTR stream of `key`, counter from 0."""
     out = np.empty(elements * 8 + STREAM_KEY_BYTES, dtype=np.uint8)
     encryptor = Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor()
     view, total = out.data, elements * 8
     for offset in range(0, total, _PIECE_BYTES):
         size = min(_PIECE_BYTES, total - offset)
         encryptor.update_into(_ZEROS[:size], view[offset : offset + size + 15])
-    return torch.from_numpy(out[:total].view(np.int64))
+    return out[:total].view(np.int64)
 
 
 class PairKeys:
@@ -99,8 +100,8 @@ class PairKeys:
     def __reduce__(self) -> NoReturn:
         raise NotSupported("Keys are neither pickled nor copied.", remedy="Agree on fresh ones.")
 
-    def words(self, peer: int, address: Address, elements: int) -> torch.Tensor:
-        """`elements` uniform words that only this party and `peer` know."""
+    def words(self, peer: int, address: Address, elements: int) -> Words:
+        """`[elements]` uniform words that only this party and `peer` know."""
         if self._ledger is not None:
             self._ledger.record(peer, address)
         if 0 < elements <= SHORT_WORDS:
@@ -122,10 +123,10 @@ def _expanded(key: bytes, label: bytes) -> bytes:
     return hmac.digest(key, label + b"\x01", "sha256")
 
 
-def short_stream(key: bytes, address: Address, elements: int) -> torch.Tensor:
-    """`elements` uniform words (int64): the output of keyed BLAKE3 of the address."""
+def short_stream(key: bytes, address: Address, elements: int) -> Words:
+    """`[elements]` uniform words: the output of keyed BLAKE3 of the address."""
     made = bytearray(blake3(address.to_bytes(), key=key).digest(length=8 * elements))
-    return torch.frombuffer(made, dtype=torch.int64)
+    return np.frombuffer(made, dtype=np.int64)
 
 
 class KeySource(Protocol):

@@ -6,7 +6,7 @@ runs in `mpc.simulate`, where all parties are threads of one process, and on nod
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,6 +20,7 @@ from mpc.channel import Channel, Traffic
 from mpc.encoding import MAX_MAGNITUDE, Scale, as_numbers, decode, encode, scale_of, whole_bound
 from mpc.errors import ConfigError, RangeError
 from mpc.kernels import Kernels
+from mpc.packing import WORD_BITS
 from mpc.protocols.base import Opening, Protocol, Runtime
 from mpc.protocols.branches import gather
 from mpc.protocols.table import protocol_class
@@ -122,9 +123,17 @@ class Session:
         """A share that came from an outside owner, with its public scale and bound."""
         return SecretTensor(self.protocol, share, scale, bound)
 
-    def bits(self, share: Any, length: int) -> SecretBits:
-        """Packed boolean shares `[..., ceil(length/64)]` from an outside owner as `[..., length]` bits."""
-        return SecretBits(self.protocol, share, length)
+    def bits(self, shares: Sequence[Any], lead: tuple[int, ...]) -> SecretBits:
+        """Packed boolean shares of outside owners, flat words of `[*lead, n]` bits each, side by side.
+
+        Each owner's n is a multiple of 64. No message.
+        """
+
+        def joined(*words: torch.Tensor) -> torch.Tensor:
+            return torch.cat([part.reshape(*lead, -1) for part in words], dim=-1)
+
+        share = self.protocol.linear(joined, *shares)
+        return SecretBits(self.protocol, share, self.protocol.shape(share)[-1] * WORD_BITS)
 
     def public(self, values: npt.ArrayLike, scale: Scale | None = None) -> SecretTensor:
         """Public numbers as a secret tensor of the same shape, rounded to the nearest word. No message.

@@ -14,7 +14,7 @@ from mpc.bounds import common_shape
 from mpc.encoding import INTEGER, MAX_MAGNITUDE, Scale, Words, encode
 from mpc.errors import RangeError
 from mpc.functions.shape import Axes, in_front, secrets
-from mpc.kernels import WORD_BITS
+from mpc.packing import WORD_BITS
 from mpc.tensor import Public, SecretTensor, concat, stack
 
 Limit = SecretTensor | Public | None

@@ -7,7 +7,7 @@ One interface (`reference.Kernels`), which every implementation equals bit for b
 from __future__ import annotations
 
 from mpc.kernels.choice import NAMES, available, choose
-from mpc.kernels.reference import WORD_BITS, Kernels, words_for
+from mpc.kernels.reference import Kernels
 from mpc.kernels.trial import Trial, trials
 
-__all__ = ["NAMES", "WORD_BITS", "Kernels", "Trial", "available", "choose", "trials", "words_for"]
+__all__ = ["NAMES", "Kernels", "Trial", "available", "choose", "trials"]

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from mpc.errors import ConfigError
-from mpc.kernels.reference import OCTAVES, Kernels, Pair, words_for
+from mpc.kernels.reference import OCTAVES, Kernels, Pair
+from mpc.packing import words_for
 
 #: The order of `enum` in the C file.
 _KERNELS: Final = (

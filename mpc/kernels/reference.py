@@ -18,7 +18,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
-WORD_BITS: Final = 64
+from mpc.packing import WORD_BITS, words_for
+
 _LOW_63: Final = (1 << 63) - 1
 _SWAP_MASKS: Final = {
     32: 0x00000000FFFFFFFF,
@@ -43,11 +44,6 @@ _LOG2: Final = 0.6931471805599453
 _EXP: Final = tuple(1 / math.factorial(k) for k in range(14))
 
 Pair = tuple[Tensor, Tensor]
-
-
-def words_for(elements: int) -> int:
-    """Words of one plane of `elements` bits."""
-    return -(-elements // WORD_BITS)
 
 
 class Kernels:

@@ -200,7 +200,7 @@ class Step:
     def mask(self, peer: int, shape: torch.Size | tuple[int, ...], lane: int = 0) -> Tensor:
         """Uniform words that only this party and `peer` know (`peer` = this party: it alone)."""
         address = Address(self.primitive, self.branch, lane, self.index)
-        words = self.runtime.keys.words(self._place(peer), address, math.prod(shape))
+        words = torch.from_numpy(self.runtime.keys.words(self._place(peer), address, math.prod(shape)))
         return words if len(shape) == 1 else words.reshape(shape)
 
     def digest(self, peer: int, data: bytes | memoryview, lane: int) -> bytes:

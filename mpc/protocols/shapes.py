@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mpc.kernels import Kernels, words_for
+from mpc.kernels import Kernels
+from mpc.packing import words_for
 from mpc.protocols.base import Cost, Costs, Guarantees, Protocol, Runtime
 from mpc.protocols.separable import Separable
 

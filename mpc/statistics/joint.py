@@ -21,10 +21,11 @@ from mpc.bits import SecretBits
 from mpc.checks import assume_bound
 from mpc.encoding import INTEGER, Words, from_limbs, limbs_for, to_limbs
 from mpc.errors import PlanInvalid, ProtocolAbort, RangeError
-from mpc.kernels.reference import WORD_BITS, words_for
+from mpc.packing import WORD_BITS, words_for
 from mpc.privacy.broken_checks import BROKEN, gate
 from mpc.privacy.broken_checks import RULE as CHECKED
 from mpc.privacy.minimum_count import RULE, passes
+from mpc.privacy.terms import Terms
 from mpc.session import Session
 from mpc.statistics import ranges
 from mpc.statistics.base import Quantity, Statistic, StatisticOutcome, StatisticRequest, Target
@@ -191,6 +192,12 @@ class JointQuery:
         return 2 * len(self.counts) + sum(item.limbs for item in self.sums) + 2 * len(self.targets)
 
     @property
+    def extremes(self) -> tuple[str, ...]:
+        """The statistics that open a smallest or a largest value."""
+        found = [self.cells[cell].statistic for cell, goal in self.targets if goal.extreme]
+        return tuple(dict.fromkeys(f"{goal.kind} of {', '.join(goal.columns)}" for goal in found))
+
+    @property
     def openings(self) -> tuple[str, ...]:
         """What opens to the recipient, one sentence each."""
         return (*self.checks, *(_sentence(cell) for cell in self.cells))
@@ -272,8 +279,7 @@ class JointQuery:
         self,
         session: Session,
         inputs: Sequence[Mapping[str, Any]],
-        minimum_count: int,
-        allow_extremes: bool,
+        terms: Terms,
     ) -> SecretTensor:
         """The gated output vector `[output_elements]`: what the gate says, and its flag times the value.
 
@@ -290,12 +296,10 @@ class JointQuery:
         ]
         branches: list[Callable[[], Any]] = [
             partial(_settled, session, demands),
-            partial(passes, blocks[0], minimum_count, self._structural),
+            partial(passes, blocks[0], terms.minimum_count, self._structural),
         ]
         if self.targets:
-            branches.append(
-                partial(self._percentiles, session, inputs, pooled, minimum_count, allow_extremes)
-            )
+            branches.append(partial(self._percentiles, session, inputs, pooled, terms))
         broken, passed, *searched = session.gather(*branches)
         said, opens = gate(passed, broken)
         percentiles = [self._gated(opens, *found) for found in searched]
@@ -328,22 +332,17 @@ class JointQuery:
         session: Session,
         inputs: Sequence[Mapping[str, Any]],
         pooled: SecretTensor,
-        minimum: int,
-        allow_extremes: bool,
+        terms: Terms,
     ) -> tuple[SecretTensor, SecretTensor]:
         planes = self._rows(session, inputs, "planes", (len(self._row_columns), self.selection.bits))
         active = self._rows(session, inputs, "active", (len(self._candidates),))
-        return self.selection.run(session, planes, active, pooled, minimum, allow_extremes)
+        return self.selection.run(session, planes, active, pooled, terms.minimum_count, terms.allow_extremes)
 
     def _rows(
         self, session: Session, inputs: Sequence[Mapping[str, Any]], block: str, lead: tuple[int, ...]
     ) -> SecretBits:
         """All holders' rows side by side: `[*lead, rows]` bits."""
-        shares = [given[block] for given in inputs]
-        share = session.protocol.linear(
-            lambda *words: torch.cat([part.reshape(*lead, -1) for part in words], dim=-1), *shares
-        )
-        return session.bits(share, sum(words_for(rows) for rows in self.rows_at_most) * WORD_BITS)
+        return session.bits([given[block] for given in inputs], lead)
 
     # --- at the recipient -----------------------------------------------------------------------
 

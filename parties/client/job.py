@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Console
 
 from mpc.errors import CopyMismatch, JobError, PeerVanished, SessionCancelled, TriuneError
-from mpc.protocols.replicated.shares import reconstruct
+from mpc.protocols.replicated.packages import reconstruct
 from mpc.statistics.joint import JointQuery
 from parties.client.outcomes import combined_result, separate_results
 from parties.client.progress import ProgressBar
@@ -172,7 +172,7 @@ class Job:
                 f"Job {self.short} ended as {state.state}.", remedy="Submit the query again."
             )
         shares = self._space.connection.everywhere("Fetch", self._reference)
-        query = compile_plan(self.plan, self.schema)
+        query = compile_plan(self.plan, self.schema).query
         return query.at_recipient(self._open(query, shares)), self._facts(query.accuracy)
 
     def _open(self, query: JointQuery, shares: Mapping[str, pb.SealedShare]) -> Any:

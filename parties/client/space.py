@@ -16,8 +16,9 @@ from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
 from parties.management.catalogue import Registration, Schema
 from parties.query.builder import make_plan
+from parties.query.compile import Question
 from parties.query.explain import explain
-from parties.query.plan import Plan, SignedPlan, StatisticSpec, sign_plan
+from parties.query.plan import SignedPlan, StatisticSpec, sign_plan
 from parties.query.validation import dataset_schema, validate
 from parties.wire import analyst_pb2 as pb
 from parties.wire import common_pb2
@@ -126,8 +127,8 @@ class Space:
 
     # --- plans and jobs -------------------------------------------------------------------------
 
-    def plan(self, dataset: Dataset, statistics: Sequence[StatisticSpec]) -> Plan:
-        """The plan of a question, checked here as every party will check it."""
+    def question(self, dataset: Dataset, statistics: Sequence[StatisticSpec]) -> Question:
+        """A question, checked here as every party will check it before its own policy decides."""
         offered = self.registrations()
         if dataset.holders:
             offered = tuple(_chosen(offered, dataset.name, dataset.holders))
@@ -142,19 +143,19 @@ class Space:
             where=dataset.filter,
             group_by=dataset.groups,
         )
-        validate(plan, self.consortium, offered, now)
-        return plan
+        return validate(plan, self.consortium, offered, now)
 
     def explain(self, dataset: Dataset, statistics: Sequence[StatisticSpec]) -> str:
         """What the question would do; nothing is submitted."""
-        return "\n".join(explain(self.plan(dataset, statistics), dataset.schema))
+        return "\n".join(explain(self.question(dataset, statistics)))
 
     def submit(
         self, dataset: Dataset, statistics: Sequence[StatisticSpec], labels: Sequence[str] = ()
     ) -> Job:
         """Signs the plan, sends the same bytes to all three; ends it everywhere if one does not take it."""
-        signed = sign_plan(self.plan(dataset, statistics), self.identity)
-        job = Job(self, signed, schema=dataset.schema, labels=labels)
+        question = self.question(dataset, statistics)
+        signed = sign_plan(question.plan, self.identity)
+        job = Job(self, signed, schema=question.schema, labels=labels)
         wire = common_pb2.SignedPlan(plan=signed.plan, signature=signed.signature)
         replies = self.connection.attempt("Submit", pb.SubmitRequest(plan=wire, relay=False))
         errors = [reply for reply in replies.values() if isinstance(reply, TriuneError)]

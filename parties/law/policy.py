@@ -1,53 +1,40 @@
-"""A party's own rules for a plan, and how the parties' rules join: the strictest wins."""
+"""A party's decision on a query: three verdicts, one for each pillar, all of which must allow it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import get_args
 
 from mpc.errors import PolicyRefused
-
-DEFAULT_MINIMUM_COUNT = 5
-EXTREMES = frozenset({"minimum", "maximum"})
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What one party demands. `minimum_count` is k; `allow_extremes` lets minimum and maximum open."""
-
-    minimum_count: int = DEFAULT_MINIMUM_COUNT
-    allow_extremes: bool = False
+from parties.law.rules import RULES, Case, Pillar, Policy, Rule
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One pillar's answer, with the rule that decided."""
+    """One pillar's answer: the rule that refuses, and why; None if all of its rules allow."""
 
-    pillar: Literal["technology", "management", "law"]
-    allowed: bool
-    rule: str
-    message: str = ""
+    pillar: Pillar
+    refusal: tuple[Rule, str] | None = None
 
 
-def decide(kinds: frozenset[str], policy: Policy) -> Verdict:
-    """Whether a holder takes part in statistics of these kinds."""
-    asked = sorted(kinds & EXTREMES)
-    if asked and not policy.allow_extremes:
-        return Verdict("law", False, "no-extremes", f"this holder does not let {' or '.join(asked)} open")
-    return Verdict("law", True, "default")
+def decide(case: Case, policy: Policy, rules: Sequence[Rule] = RULES) -> tuple[Verdict, ...]:
+    """What each pillar's rules say; the first that refuses speaks for its pillar."""
+    found: dict[Pillar, tuple[Rule, str]] = {}
+    for rule in rules:
+        reason = rule.refuses(case, policy)
+        if reason:
+            found.setdefault(rule.pillar, (rule, reason))
+    return tuple(Verdict(pillar, found.get(pillar)) for pillar in get_args(Pillar))
 
 
-def demand(verdict: Verdict, party: str) -> None:
-    """`PolicyRefused` with the rule's id unless the verdict allows."""
-    if not verdict.allowed:
-        raise PolicyRefused(
-            f"{party} refuses the plan by rule {verdict.rule}: {verdict.message}.",
-            remedy="Ask for percentiles between 5 and 95, or ask that holder to set allow_extremes.",
-            culprit=party,
-        )
-
-
-def strictest(counts: Iterable[int]) -> int:
-    """The effective minimum count."""
-    return max((1, *counts))
+def demand(verdicts: Sequence[Verdict], party: str) -> None:
+    """`PolicyRefused` with the first refusing rule's id, reason and remedy, unless all pillars allow."""
+    for verdict in verdicts:
+        if verdict.refusal is not None:
+            rule, reason = verdict.refusal
+            raise PolicyRefused(
+                f"{party} refuses the plan by rule {rule.id} ({rule.pillar}): {reason}.",
+                remedy=rule.remedy,
+                culprit=party,
+            )

@@ -13,14 +13,17 @@ from mpc.channel import Channel
 from mpc.checks import require_settled
 from mpc.errors import PeerVanished, PlanMismatch
 from mpc.kernels import Kernels
-from mpc.protocols.replicated.shares import InputPackage, ReplicatedShare, result_to_bytes
+from mpc.privacy.terms import Terms
+from mpc.protocols.replicated.packages import InputPackage
+from mpc.protocols.replicated.shares import ReplicatedShare, result_to_bytes
 from mpc.randomness import PairKeys
 from mpc.session import Session
 from mpc.statistics.joint import JointQuery
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
 from parties.identity.seal import seal
-from parties.law.policy import Policy, strictest
+from parties.law.rules import Policy
+from parties.law.terms import from_wire
 from parties.node import handshake
 from parties.node.desk import HolderDesk, not_attached
 from parties.node.room import Room
@@ -95,9 +98,7 @@ class Attempt:
     def agree_session(self) -> None:
         """Exchange offers; from then on the work has its session, and this attempt its keys."""
         seat, work = self._seat, self._work
-        ticket = handshake.make_offer(
-            seat.identity, work.signed.hash, work.plan.nonce, seat.policy.minimum_count
-        )
+        ticket = handshake.make_offer(seat.identity, work.signed.hash, work.plan.nonce, seat.policy.terms)
         plan = wire.SignedPlan(plan=work.signed.plan, signature=work.signed.signature)
         seat.mesh.tell(MeshFrame(offer=ticket.offer))
         seat.desk.tell(work.holders, ToHolder(job=plan))
@@ -111,21 +112,21 @@ class Attempt:
     def compute(self) -> tuple[bytes, Channel]:
         """The result's sealed share, once all three release it, and the channel with its counters."""
         work = self._work
-        minimum, extremes = self._collect_inputs()
+        terms = self._collect_inputs()
         channel = self._seat.mesh.open(work.session)
         work.room.check()
         session = Session(channel, self._keys, kernels=self._seat.kernels)
-        digest = handshake.parameters_digest(work.signed.hash, minimum, extremes, work.holders)
+        digest = handshake.parameters_digest(work.signed.hash, terms, work.holders)
         session.agree(digest, "the plan's parameters")
         session.protocol.compare_copies({h: list(work.shares[h].values()) for h in work.holders})
         inputs = [work.shares[holder] for holder in work.holders]
-        result = work.query.on_shares(session, inputs, minimum, extremes)
+        result = work.query.on_shares(session, inputs, terms)
         require_settled(session.runtime)
         self._collect_verdicts()
         return self._seal(result.share), channel
 
-    def _collect_inputs(self) -> tuple[int, bool]:
-        """Every holder's consent and shares; the strictest minimum count, and whether extremes may open."""
+    def _collect_inputs(self) -> Terms:
+        """Every holder's consent and shares; the terms that all parties have in common."""
         work = self._work
         accepts = work.room.collect("accept", work.holders, HANDSHAKE_TIMEOUT_S + HOLDER_WAIT_S)
         for holder, accept in accepts.items():
@@ -135,14 +136,17 @@ class Attempt:
         packages = work.room.collect("input", work.holders, INPUT_TIMEOUT_S)
         for place, holder in enumerate(work.holders):
             work.shares[holder] = self._unpack(place, packages[holder])
-        counts = [message.minimum_count for message in (*self._offers, *accepts.values())]
-        minimum = strictest([work.plan.minimum_count, *counts])
-        return minimum, all(accept.allow_extremes for accept in accepts.values())
+        terms = Terms(work.plan.minimum_count, allow_extremes=True)
+        for message in (*self._offers, *accepts.values()):
+            terms &= from_wire(message.terms, message.party)
+        return terms
 
     def _unpack(self, place: int, packages: dict[str, bytes]) -> dict[str, ReplicatedShare]:
         party = self._seat.mesh.party
         return {
-            block.name: InputPackage.from_bytes(party, packages[block.name], block.elements).share()
+            block.name: ReplicatedShare.of(
+                InputPackage.from_bytes(party, packages[block.name], block.elements)
+            )
             for block in self._work.query.blocks_for(place)
         }
 

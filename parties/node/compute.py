@@ -27,7 +27,7 @@ from mpc.errors import (
 from mpc.kernels import Kernels
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
-from parties.law.policy import Policy
+from parties.law.rules import Policy
 from parties.node import handshake
 from parties.node.attempt import Attempt, Seat, Work
 from parties.node.desk import HolderDesk
@@ -36,7 +36,6 @@ from parties.node.machine import give_back_memory
 from parties.node.room import Room
 from parties.node.storage import Storage
 from parties.node.transport.mesh import Mesh
-from parties.query.compile import compile_plan
 from parties.query.plan import Plan, SignedPlan, open_plan
 from parties.query.validation import validate
 from parties.wire import common_pb2 as wire
@@ -100,15 +99,13 @@ class ComputeParty:
             known = self.storage.by_nonce(plan.nonce)
             if known is not None:
                 return _same(known, signed)
-            validate(plan, self.consortium, self.desk.registrations(), int(self.clock()))
+            question = validate(plan, self.consortium, self.desk.registrations(), int(self.clock()))
             if len(self._work) >= MAX_RUNNING_JOBS:
                 raise PlanRefused(
                     f"{self.identity.name} runs {MAX_RUNNING_JOBS} jobs already.",
                     remedy="Try again in a minute.",
                 )
-            schema = next(r.catalogue for r in self.desk.registrations() if r.dataset == plan.dataset)
-            room = self._room(signed.hash)
-            work = Work(plan, signed, compile_plan(plan, schema), room)
+            work = Work(plan, signed, question.query, self._room(signed.hash))
             job = self._new_job(plan, signed)
             self._work[signed.hash] = work
         if relay:

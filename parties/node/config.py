@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mpc.channel import ROUND_TIMEOUT_S
 from mpc.errors import ConfigError
+from mpc.privacy.terms import Terms
 from parties.identity.toml import read_toml
-from parties.law.policy import DEFAULT_MINIMUM_COUNT, Policy
+from parties.law.rules import DEFAULT_TERMS, Policy
 
 
 class _Model(BaseModel):
@@ -23,11 +24,11 @@ class _Strict(_Model):
 
 
 class PolicyConfig(_Strict):
-    minimum_count: int = Field(default=DEFAULT_MINIMUM_COUNT, ge=1, le=10**6)
+    minimum_count: int = Field(default=DEFAULT_TERMS.minimum_count, ge=1, le=10**6)
     allow_extremes: bool = False
 
     def policy(self) -> Policy:
-        return Policy(self.minimum_count, self.allow_extremes)
+        return Policy(Terms(self.minimum_count, self.allow_extremes))
 
 
 class ComputeConfig(_Strict):

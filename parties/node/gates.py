@@ -14,7 +14,7 @@ import grpc
 import structlog
 
 from mpc.errors import IdentityError, JobError, ProtocolAbort, TriuneError
-from mpc.protocols.replicated.shares import InputPackage
+from mpc.protocols.replicated.packages import InputPackage
 from parties.identity import tls
 from parties.identity.consortium import Member
 from parties.management.catalogue import Registration

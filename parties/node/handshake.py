@@ -17,9 +17,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from mpc.errors import IdentityError, ProtocolAbort
+from mpc.privacy.terms import Terms
 from mpc.randomness import PAIR_KEY_BYTES, PairKeys
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
+from parties.law.terms import from_wire, to_wire
 from parties.wire.common_pb2 import Accept, Offer, Verdict
 
 OFFER, ACCEPT, VERDICT = "triune/offer/v1", "triune/accept/v1", "triune/verdict/v1"
@@ -45,7 +47,7 @@ class Ticket:
 
 
 def make_offer(
-    identity: Identity, plan_hash: bytes, plan_nonce: str, minimum_count: int, attempt: int = 1
+    identity: Identity, plan_hash: bytes, plan_nonce: str, terms: Terms, attempt: int = 1
 ) -> Ticket:
     ephemeral = X25519PrivateKey.generate()
     offer = Offer(
@@ -55,7 +57,7 @@ def make_offer(
         party=identity.name,
         nonce=secrets.token_bytes(NONCE_BYTES),
         ephemeral_key=ephemeral.public_key().public_bytes_raw(),
-        minimum_count=minimum_count,
+        terms=to_wire(terms),
     )
     offer.signature = identity.sign(OFFER, _signed_bytes(offer))
     return Ticket(offer, ephemeral)
@@ -64,9 +66,10 @@ def make_offer(
 def check_offer(offer: Offer, sender: str, consortium: Consortium) -> None:
     """`ProtocolAbort` or `IdentityError` unless this is `sender`'s well-formed, signed offer."""
     sizes = (len(offer.plan_hash), len(offer.nonce), len(offer.ephemeral_key))
-    if sizes != (HASH_BYTES, NONCE_BYTES, KEY_BYTES) or offer.attempt < 1 or offer.minimum_count < 1:
+    if sizes != (HASH_BYTES, NONCE_BYTES, KEY_BYTES) or offer.attempt < 1:
         raise ProtocolAbort(f"{sender} sent an offer that is not well-formed.", culprit=sender)
     _check_signature(offer, sender, OFFER, consortium)
+    from_wire(offer.terms, sender)
 
 
 def _check_signature(
@@ -120,16 +123,8 @@ def _bound(offer: Offer, consortium: Consortium) -> bytes:
     )
 
 
-def make_accept(
-    identity: Identity, plan_hash: bytes, session: bytes, minimum_count: int, allow_extremes: bool
-) -> Accept:
-    accept = Accept(
-        plan_hash=plan_hash,
-        session=session,
-        party=identity.name,
-        minimum_count=minimum_count,
-        allow_extremes=allow_extremes,
-    )
+def make_accept(identity: Identity, plan_hash: bytes, session: bytes, terms: Terms) -> Accept:
+    accept = Accept(plan_hash=plan_hash, session=session, party=identity.name, terms=to_wire(terms))
     accept.signature = identity.sign(ACCEPT, _signed_bytes(accept))
     return accept
 
@@ -137,9 +132,10 @@ def make_accept(
 def check_accept(accept: Accept, sender: str, consortium: Consortium) -> None:
     """`ProtocolAbort` or `IdentityError` unless this is `sender`'s well-formed, signed accept."""
     sizes = (len(accept.plan_hash), len(accept.session))
-    if sizes != (HASH_BYTES, HASH_BYTES) or accept.minimum_count < 1:
+    if sizes != (HASH_BYTES, HASH_BYTES):
         raise ProtocolAbort(f"{sender} sent an accept that is not well-formed.", culprit=sender)
     _check_signature(accept, sender, ACCEPT, consortium)
+    from_wire(accept.terms, sender)
 
 
 def make_verdict(identity: Identity, plan_hash: bytes, session: bytes) -> Verdict:
@@ -158,9 +154,7 @@ def check_verdicts(
             raise ProtocolAbort(f"{sender} does not release this result.", culprit=sender)
 
 
-def parameters_digest(
-    plan_hash: bytes, minimum_count: int, allow_extremes: bool, holders: Sequence[str]
-) -> bytes:
+def parameters_digest(plan_hash: bytes, terms: Terms, holders: Sequence[str]) -> bytes:
     """What the parties compare in the first round."""
-    text = f"{minimum_count}|{allow_extremes}|{','.join(holders)}"
-    return hashlib.sha256(b"triune/parameters/v1" + plan_hash + text.encode()).digest()
+    text = b"|" + to_wire(terms) + b"|" + ",".join(holders).encode()
+    return hashlib.sha256(b"triune/parameters/v1" + plan_hash + text).digest()

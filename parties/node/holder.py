@@ -13,18 +13,18 @@ from collections.abc import Callable, Iterator
 import structlog
 
 from mpc.errors import CatalogueError, PlanRefused, SessionCancelled, TriuneError
-from mpc.protocols.replicated.shares import InputPackage, share_input
+from mpc.protocols.replicated.packages import InputPackage, share_input
 from parties.identity import tls
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
-from parties.law.policy import Policy, decide, demand
+from parties.law.policy import decide, demand
+from parties.law.rules import Case, Policy
 from parties.management.catalogue import Registration
 from parties.management.datasets import DataSets
 from parties.node import handshake
 from parties.node.room import Room
 from parties.node.transport.dialling import keep_dialling
 from parties.node.transport.outbox import Outbox
-from parties.query.compile import compile_plan, select_rows
 from parties.query.plan import Plan, SignedPlan, open_plan
 from parties.query.validation import validate
 from parties.wire import common_pb2 as wire
@@ -198,18 +198,17 @@ class Holder:
     def _take_part(self, signed: SignedPlan, room: Room) -> None:
         plan = open_plan(signed, self._consortium)
         own = self._own_part(plan)
-        schema = validate(plan, self._consortium, self._claimed(plan, own), int(self._clock()))
-        demand(decide(frozenset(item.kind for item in plan.statistics), self._policy), self._identity.name)
-        query = compile_plan(plan, schema)
+        question = validate(plan, self._consortium, self._claimed(plan, own), int(self._clock()))
+        query = question.query
+        case = Case(plan.analyst, plan.dataset, query.extremes)
+        demand(decide(case, self._policy), self._identity.name)
         offers = room.collect("offer", self._names, OFFER_TIMEOUT_S)
         session = handshake.session_of([offers[name] for name in self._names])
         place = [part.name for part in plan.holders].index(self._identity.name)
-        rows = select_rows(plan, schema, self._datasets.open_rows(plan.dataset))
+        rows = question.select(self._datasets.open_rows(plan.dataset))
         blocks = query.at_holder(rows, place)
         _log.debug("job accepted", job=signed.hash.hex()[:12], session=session.hex()[:12])
-        accept = handshake.make_accept(
-            self._identity, signed.hash, session, self._policy.minimum_count, self._policy.allow_extremes
-        )
+        accept = handshake.make_accept(self._identity, signed.hash, session, self._policy.terms)
         for name in self._names:
             self._tell(name, FromHolder(accept=accept))
         for block in query.blocks_for(place):

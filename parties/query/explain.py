@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from mpc.statistics.joint import JointQuery
-from parties.management.catalogue import Schema
-from parties.query.compile import compile_plan
-from parties.query.plan import Plan
+from parties.query.compile import Question
 
 _SHOWN_OPENINGS = 20
 
 
-def explain(plan: Plan, schema: Schema) -> tuple[str, ...]:
-    """Where each part is computed, what travels, what opens to whom, and under which rule.
-
-    Raises what `compile_plan` raises.
-    """
-    query = compile_plan(plan, schema)
+def explain(question: Question) -> tuple[str, ...]:
+    """Where each part is computed, what travels, what opens to whom, and under which rule."""
+    plan, query = question.plan, question.query
     holders = ", ".join(part.name for part in plan.holders)
     rows = f"the records where {plan.where}" if plan.where is not None else "all records"
     made = [

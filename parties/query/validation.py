@@ -9,7 +9,7 @@ from mpc.errors import CatalogueError, PlanExpired, PlanInvalid
 from mpc.statistics.table import KINDS
 from parties.identity.consortium import Consortium
 from parties.management.catalogue import Column, Kind, Registration, Schema, agree
-from parties.query.compile import compile_plan, date_columns
+from parties.query.compile import Question, compile_plan, date_columns
 from parties.query.expressions import (
     MAX_DEPTH,
     And,
@@ -28,8 +28,8 @@ CLOCK_SKEW_S = 300
 MAX_CELLS = 10_000
 
 
-def validate(plan: Plan, consortium: Consortium, registrations: Sequence[Registration], now: int) -> Schema:
-    """The data set's schema if the plan may run; `PlanInvalid`, `PlanExpired` or `CatalogueError` if not."""
+def validate(plan: Plan, consortium: Consortium, registrations: Sequence[Registration], now: int) -> Question:
+    """What a plan asks, if it may run; `PlanInvalid`, `PlanExpired` or `CatalogueError` if not."""
     _check_frame(plan, consortium, now)
     schema = dataset_schema(plan.dataset, registrations)
     _check_holders(plan, [item for item in registrations if item.dataset == plan.dataset])
@@ -39,8 +39,7 @@ def validate(plan: Plan, consortium: Consortium, registrations: Sequence[Registr
             remedy="Fetch the catalogue again and retry.",
         )
     _check_content(plan, schema)
-    compile_plan(plan, schema)
-    return schema
+    return compile_plan(plan, schema)
 
 
 def dataset_schema(name: str, registrations: Sequence[Registration]) -> Schema:

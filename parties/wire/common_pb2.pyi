@@ -26,14 +26,14 @@ class SignedPlan(_message.Message):
     def __init__(self, plan: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Offer(_message.Message):
-    __slots__ = ("plan_hash", "plan_nonce", "attempt", "party", "nonce", "ephemeral_key", "minimum_count", "signature")
+    __slots__ = ("plan_hash", "plan_nonce", "attempt", "party", "nonce", "ephemeral_key", "terms", "signature")
     PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
     PLAN_NONCE_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     PARTY_FIELD_NUMBER: _ClassVar[int]
     NONCE_FIELD_NUMBER: _ClassVar[int]
     EPHEMERAL_KEY_FIELD_NUMBER: _ClassVar[int]
-    MINIMUM_COUNT_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     plan_hash: bytes
     plan_nonce: str
@@ -41,25 +41,23 @@ class Offer(_message.Message):
     party: str
     nonce: bytes
     ephemeral_key: bytes
-    minimum_count: int
+    terms: bytes
     signature: bytes
-    def __init__(self, plan_hash: _Optional[bytes] = ..., plan_nonce: _Optional[str] = ..., attempt: _Optional[int] = ..., party: _Optional[str] = ..., nonce: _Optional[bytes] = ..., ephemeral_key: _Optional[bytes] = ..., minimum_count: _Optional[int] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, plan_hash: _Optional[bytes] = ..., plan_nonce: _Optional[str] = ..., attempt: _Optional[int] = ..., party: _Optional[str] = ..., nonce: _Optional[bytes] = ..., ephemeral_key: _Optional[bytes] = ..., terms: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Accept(_message.Message):
-    __slots__ = ("plan_hash", "session", "party", "minimum_count", "allow_extremes", "signature")
+    __slots__ = ("plan_hash", "session", "party", "terms", "signature")
     PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     PARTY_FIELD_NUMBER: _ClassVar[int]
-    MINIMUM_COUNT_FIELD_NUMBER: _ClassVar[int]
-    ALLOW_EXTREMES_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     plan_hash: bytes
     session: bytes
     party: str
-    minimum_count: int
-    allow_extremes: bool
+    terms: bytes
     signature: bytes
-    def __init__(self, plan_hash: _Optional[bytes] = ..., session: _Optional[bytes] = ..., party: _Optional[str] = ..., minimum_count: _Optional[int] = ..., allow_extremes: _Optional[bool] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, plan_hash: _Optional[bytes] = ..., session: _Optional[bytes] = ..., party: _Optional[str] = ..., terms: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Verdict(_message.Message):
     __slots__ = ("plan_hash", "session", "party", "decision", "signature")

@@ -197,7 +197,7 @@ def test_differing_copies_are_never_opened(space, gbsg):
     plain[0] ^= 1
     forged = seal(private.public_key().public_bytes_raw(), bytes(plain), context)
     shares["bert"] = pb.SealedShare(session=shares["bert"].session, sealed=forged)
-    query = compile_plan(job.plan, job.schema)
+    query = compile_plan(job.plan, job.schema).query
     with pytest.raises(CopyMismatch):
         job._open(query, shares)
     shares["bert"] = pb.SealedShare(session=b"another", sealed=forged)

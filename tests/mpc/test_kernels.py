@@ -15,7 +15,8 @@ from hypothesis.extra import numpy as hnp
 from torch import Tensor
 
 from mpc.errors import ConfigError
-from mpc.kernels import Kernels, choose, cuda, native, words_for
+from mpc.kernels import Kernels, choose, cuda, native
+from mpc.packing import words_for
 
 words = hnp.arrays(np.int64, st.integers(0, 700))
 seeds = st.integers(0, 2**32)

@@ -12,13 +12,8 @@ from hypothesis.extra import numpy as hnp
 
 import mpc
 from mpc.errors import ConfigError, CopyMismatch, InputMismatch, ProtocolAbort, RangeError
-from mpc.protocols.replicated.shares import (
-    InputPackage,
-    ReplicatedShare,
-    reconstruct,
-    result_to_bytes,
-    share_input,
-)
+from mpc.protocols.replicated.packages import InputPackage, reconstruct, share_input
+from mpc.protocols.replicated.shares import ReplicatedShare, result_to_bytes
 from mpc.randomness import OnceLedger
 from mpc.session import Session
 from mpc.simulation import run_parties
@@ -124,7 +119,8 @@ def test_both_ends_of_every_edge_hold_the_same_transcript() -> None:
 @given(vectors, st.sampled_from(["arithmetic", "boolean"]))
 def test_an_outside_input_is_any_two_parties_short_of_nothing(words: np.ndarray, domain: str) -> None:
     packages = [
-        InputPackage.from_bytes(p.party, p.to_bytes(), words.size).share() for p in share_input(words, domain)
+        ReplicatedShare.of(InputPackage.from_bytes(p.party, p.to_bytes(), words.size))
+        for p in share_input(words, domain)
     ]
     join = np.bitwise_xor if domain == "boolean" else np.add
     components = [share.own.numpy() for share in packages]
@@ -145,7 +141,7 @@ def test_an_owner_that_sends_two_different_copies_is_named() -> None:
 
     def program(session: Session) -> None:
         package = (second if session.party == 2 else first)[session.party]
-        session.protocol.compare_copies({"st-elsewhere": [package.share()], "fine": [_zero()]})
+        session.protocol.compare_copies({"st-elsewhere": [ReplicatedShare.of(package)], "fine": [_zero()]})
 
     with pytest.raises(InputMismatch) as abort:
         run_parties(program)
@@ -153,13 +149,13 @@ def test_an_owner_that_sends_two_different_copies_is_named() -> None:
 
 
 def _zero() -> ReplicatedShare:
-    zero = share_input(np.zeros(1, dtype=np.int64))[0].share().own * 0
+    zero = ReplicatedShare.of(share_input(np.zeros(1, dtype=np.int64))[0]).own * 0
     return ReplicatedShare(zero, zero)
 
 
 @given(vectors)
 def test_results_reconstruct_and_a_changed_copy_aborts(words: np.ndarray) -> None:
-    copies = [result_to_bytes(package.share()) for package in share_input(words)]
+    copies = [result_to_bytes(ReplicatedShare.of(package)) for package in share_input(words)]
     assert np.array_equal(reconstruct(copies, words.size), words)
     if words.size:
         changed = bytes([copies[1][0] ^ 1]) + copies[1][1:]

@@ -11,7 +11,8 @@ import pytest
 from mpc.channel import Tag
 from mpc.encoding import from_limbs, to_limbs
 from mpc.errors import ProtocolAbort
-from mpc.protocols.replicated.shares import InputPackage
+from mpc.protocols.replicated.packages import InputPackage
+from mpc.protocols.replicated.shares import ReplicatedShare
 from mpc.randomness import Address, PairKeys
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[1] / "vectors" / "engine.json").read_text())
@@ -33,7 +34,8 @@ def test_stream_of_an_address(vector: dict[str, Any]) -> None:
 def test_input_package(vector: dict[str, Any]) -> None:
     data = bytes.fromhex(vector["bytes"])
     package = InputPackage.from_bytes(vector["party"], data, vector["elements"])
-    assert (texts(package.share().own), texts(package.share().next)) == (vector["own"], vector["next"])
+    share = ReplicatedShare.of(package)
+    assert (texts(share.own), texts(share.next)) == (vector["own"], vector["next"])
     assert package.to_bytes() == data
 
 

@@ -14,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import IdentityError, ProtocolAbort, TriuneError
+from mpc.privacy.terms import Terms
 from mpc.randomness import PAIR_KEY_BYTES, Address, PairKeys
 from parties.identity.consortium import Consortium, Member
 from parties.identity.keys import Identity
+from parties.law.terms import to_wire
 from parties.node import handshake
 from parties.node.handshake import ACCEPT, OFFER, VERDICT, Ticket
 from parties.wire.common_pb2 import Offer
@@ -41,7 +43,7 @@ CONSORTIUM = Consortium("test", True, tuple(member(name, place) for place, name 
 
 
 def tickets(plan: bytes = PLAN, attempt: int = 1) -> list[Ticket]:
-    return [handshake.make_offer(IDENTITIES[name], plan, NONCE, 5, attempt) for name in NAMES[:3]]
+    return [handshake.make_offer(IDENTITIES[name], plan, NONCE, Terms(5), attempt) for name in NAMES[:3]]
 
 
 def test_the_session_is_everybodys() -> None:
@@ -88,7 +90,7 @@ def copy(message: Any) -> Any:
 
 
 OFFERED = tickets()[0].offer
-ACCEPTED = handshake.make_accept(IDENTITIES["dora"], PLAN, SESSION, 5, allow_extremes=False)
+ACCEPTED = handshake.make_accept(IDENTITIES["dora"], PLAN, SESSION, Terms(5))
 RELEASED = handshake.make_verdict(IDENTITIES["bert"], PLAN, SESSION)
 Change = Callable[[Any], None]
 
@@ -111,8 +113,8 @@ def put(field: str, value: object) -> Change:
         put("nonce", bytes(31)),
         put("ephemeral_key", b"\1" * 32),
         put("ephemeral_key", b""),
-        put("minimum_count", 1),
-        put("minimum_count", 0),
+        put("terms", to_wire(Terms(1))),
+        put("terms", b""),
         put("signature", bytes(64)),
         put("signature", b""),
     ],
@@ -138,7 +140,7 @@ def signed(message: Any, context: str, by: str = "") -> Any:
 def test_a_signature_is_over_every_other_field_after_its_length() -> None:
     offer = tickets()[0].offer
     assert signed(copy(offer), OFFER).signature == offer.signature
-    accept = handshake.make_accept(IDENTITIES["dora"], PLAN, SESSION, 5, allow_extremes=True)
+    accept = handshake.make_accept(IDENTITIES["dora"], PLAN, SESSION, Terms(5, allow_extremes=True))
     assert signed(copy(accept), ACCEPT).signature == accept.signature
     verdict = handshake.make_verdict(IDENTITIES["bert"], PLAN, SESSION)
     assert signed(copy(verdict), VERDICT).signature == verdict.signature
@@ -165,19 +167,29 @@ def test_an_accept_of_wrong_lengths_is_refused_though_signed(field: str, size: i
     assert refusal.value.culprit == "dora"
 
 
-@pytest.mark.parametrize(("field", "value"), [("attempt", 0), ("minimum_count", 0)])
-def test_an_offer_counts_from_one(field: str, value: int) -> None:
+def test_attempts_count_from_one() -> None:
     offer = copy(OFFERED)
-    setattr(offer, field, value)
+    offer.attempt = 0
     with pytest.raises(ProtocolAbort, match="not well-formed"):
         handshake.check_offer(signed(offer, OFFER), "ada", CONSORTIUM)
 
 
-def test_an_accept_without_a_minimum_count_is_refused() -> None:
-    accept = copy(ACCEPTED)
-    accept.minimum_count = 0
-    with pytest.raises(ProtocolAbort, match="not well-formed"):
+STRANGE_TERMS = [
+    b"", b"{}", b"null", b'{"minimum_count":5}', b'{"allow_extremes":false,"minimum_count":0}',
+    b'{"allow_extremes":0,"minimum_count":5}', b'{"allow_extremes":false,"minimum_count":"5"}',
+    b'{"minimum_count":5,"allow_extremes":false}', b'{"allow_extremes":false,"minimum_count":5,"more":1}',
+    b'{"allow_extremes":false,"minimum_count":5} ', b"\xff", b"[" * 5000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("terms", STRANGE_TERMS)
+def test_terms_that_are_not_understood_are_refused_though_signed(terms: bytes) -> None:
+    accept, offer = copy(ACCEPTED), copy(OFFERED)
+    accept.terms = offer.terms = terms
+    with pytest.raises(ProtocolAbort, match="terms"):
         handshake.check_accept(signed(accept, ACCEPT), "dora", CONSORTIUM)
+    with pytest.raises(ProtocolAbort, match="terms"):
+        handshake.check_offer(signed(offer, OFFER), "ada", CONSORTIUM)
 
 
 @given(st.data())
@@ -308,14 +320,14 @@ def test_a_session_depends_on_every_nonce_and_their_order(
         put("plan_hash", bytes(32)),
         put("session", bytes(32)),
         put("party", "ada"),
-        put("minimum_count", 1),
-        put("minimum_count", 0),
-        put("allow_extremes", True),
+        put("terms", to_wire(Terms(1))),
+        put("terms", to_wire(Terms(5, allow_extremes=True))),
+        put("terms", b""),
         put("signature", bytes(64)),
     ],
 )
 def test_an_altered_accept_is_refused(change: Change) -> None:
-    accept = handshake.make_accept(IDENTITIES["dora"], PLAN, SESSION, 5, allow_extremes=False)
+    accept = handshake.make_accept(IDENTITIES["dora"], PLAN, SESSION, Terms(5))
     handshake.check_accept(accept, "dora", CONSORTIUM)
     change(accept)
     with pytest.raises(TriuneError) as refusal:
@@ -352,7 +364,7 @@ def test_verdicts_of_another_session_or_plan_release_nothing() -> None:
 
 def test_parameters_that_differ_have_other_digests() -> None:
     digests = {
-        handshake.parameters_digest(plan, minimum, extremes, holders)
+        handshake.parameters_digest(plan, Terms(minimum, extremes), holders)
         for plan in (PLAN, SESSION)
         for minimum in (5, 51)
         for extremes in (False, True)

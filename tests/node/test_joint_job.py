@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from mpc.errors import TriuneError
-from mpc.protocols.replicated.shares import reconstruct
+from mpc.protocols.replicated.packages import reconstruct
 from mpc.statistics.base import StatisticOutcome
 from parties.identity import consortium as consortia
 from parties.identity import tls
@@ -102,7 +102,7 @@ class House:
         key = self.identity.recipient_key(bytes.fromhex(plan.nonce))
         opened = [unseal(key, s.sealed, result_context(signed.hash, s.session)) for s in shares]
         schema = self.registrations()[0].catalogue
-        query = compile_plan(plan, schema)
+        query = compile_plan(plan, schema).query
         return query.at_recipient(reconstruct(opened, query.output_elements, self.names))
 
 

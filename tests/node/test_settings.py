@@ -8,7 +8,7 @@ import pytest
 
 from mpc.errors import ConfigError
 from parties.identity.settings import write_settings
-from parties.law.policy import DEFAULT_MINIMUM_COUNT
+from parties.law.rules import DEFAULT_TERMS
 from parties.node.app import open_storage
 from parties.node.config import load
 
@@ -102,7 +102,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert settings.state == folder / "state"
     assert settings.consortium.resolve() == tmp_path / "consortium.toml"
     assert settings.compute.round_timeout_s == 5
-    assert settings.policy.minimum_count == DEFAULT_MINIMUM_COUNT
+    assert settings.policy.minimum_count == DEFAULT_TERMS.minimum_count
     assert not settings.policy.allow_extremes
 
 
@@ -114,7 +114,7 @@ def test_the_files_that_triune_writes_are_right(tmp_path: Path, roles: set[str])
     settings = load(file)
     assert settings.name == "ada"
     assert settings.listen == ("127.0.0.1:7001" if "compute" in roles else "")
-    assert settings.policy.minimum_count == DEFAULT_MINIMUM_COUNT
+    assert settings.policy.minimum_count == DEFAULT_TERMS.minimum_count
 
 
 def test_jobs_lie_in_the_state_folder_or_where_the_file_says(tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from mpc.errors import CatalogueError, IdentityError, PlanExpired, PlanInvalid, PolicyRefused, TriuneError
+from mpc.privacy.terms import Terms
 from parties.demo.cohort import SCHEMA_FILE
 from parties.identity.consortium import Consortium, Member
 from parties.identity.keys import Identity
-from parties.law.policy import Policy, decide, demand, strictest
+from parties.law.policy import decide, demand
+from parties.law.rules import Case, Policy
 from parties.management.catalogue import Registration
 from parties.management.schema_file import load_schema
 from parties.query.builder import make_plan, parse_statistic
@@ -58,8 +60,8 @@ def plan(*statistics: str, **changes: Any) -> Plan:
 def test_a_signed_plan_opens_to_itself() -> None:
     made = plan("mean:tsize", "quantiles:age:5,50,95", "histogram:age:0,50,100", where=parse("age >= 50"))
     assert open_plan(sign_plan(made, IDENTITIES["eve"]), CONSORTIUM) == made
-    assert validate(made, CONSORTIUM, REGISTRATIONS, NOW) == SCHEMA
-    assert compile_plan(made, SCHEMA).rows_at_most == (100, 200, 300)
+    assert validate(made, CONSORTIUM, REGISTRATIONS, NOW).schema == SCHEMA
+    assert compile_plan(made, SCHEMA).query.rows_at_most == (100, 200, 300)
 
 
 def test_an_altered_or_foreign_plan_is_refused() -> None:
@@ -129,11 +131,12 @@ def test_a_plan_that_does_not_fit_is_refused_with_a_remedy(
 
 
 def test_extremes_need_the_holders_leave_and_the_strictest_count_wins() -> None:
-    demand(decide(frozenset({"mean"}), Policy()), "alice")
-    demand(decide(frozenset({"minimum"}), Policy(allow_extremes=True)), "alice")
-    with pytest.raises(PolicyRefused, match="no-extremes"):
-        demand(decide(frozenset({"minimum"}), Policy()), "alice")
-    assert strictest([3, 11, 5]) == 11
+    asked = Case("alice", "gbsg2", ("minimum of age",))
+    demand(decide(Case("alice", "gbsg2"), Policy()), "ada")
+    demand(decide(asked, Policy(Terms(5, allow_extremes=True))), "ada")
+    with pytest.raises(PolicyRefused, match=r"ada .* no-extremes .*minimum of age"):
+        demand(decide(asked, Policy()), "ada")
+    assert Terms(3, allow_extremes=True) & Terms(11) == Terms(11)
 
 
 @pytest.mark.parametrize("text", ["quantiles:age:1e999999999", "histogram:age:0,1e999999999"])

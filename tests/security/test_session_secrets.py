@@ -15,7 +15,7 @@ import pytest
 import structlog
 
 from mpc import randomness
-from mpc.protocols.replicated import shares
+from mpc.protocols.replicated import packages
 from parties.client import connect
 from parties.demo.cohort import COHORT_FILE, SCHEMA_FILE
 from parties.demo.processes import free_ports
@@ -60,18 +60,18 @@ def caught(monkeypatch: pytest.MonkeyPatch) -> set[bytes]:
 
     def caught_stream(key: bytes, elements: int) -> Any:
         words = stream(key, elements)
-        found.update({key, words.numpy().tobytes()[:MASK_BYTES]})
+        found.update({key, words.tobytes()[:MASK_BYTES]})
         return words
 
     def caught_short_stream(key: bytes, address: Any, elements: int) -> Any:
         words = short(key, address, elements)
-        found.update({key, words.numpy().tobytes()[:MASK_BYTES]})
+        found.update({key, words.tobytes()[:MASK_BYTES]})
         return words
 
     monkeypatch.setattr(randomness.PairKeys, "__init__", caught_keys)
     monkeypatch.setattr(randomness, "short_stream", caught_short_stream)
     monkeypatch.setattr(randomness, "expand", caught_stream)
-    monkeypatch.setattr(shares, "expand", caught_stream)
+    monkeypatch.setattr(packages, "expand", caught_stream)
     return found
 
 

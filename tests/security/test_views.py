@@ -15,8 +15,9 @@ import torch
 
 from mpc.protocols.base import Step
 from mpc.protocols.replicated import boolean, conversion, shares
+from mpc.protocols.replicated.packages import PARTIES, share_input
 from mpc.protocols.replicated.protocol import COSTS
-from mpc.protocols.replicated.shares import PARTIES, ReplicatedShare
+from mpc.protocols.replicated.shares import ReplicatedShare
 from mpc.protocols.separable import Octaves, Waves
 from mpc.session import Session
 from tests.security.views import (
@@ -123,7 +124,7 @@ def test_a_holders_packages_are_uniform_for_each_party() -> None:
     for domain in ("arithmetic", "boolean"):
         for party in range(PARTIES):
             words = [
-                shares.share_input(np.zeros(ELEMENTS, dtype=np.int64), domain)[party].share()
+                ReplicatedShare.of(share_input(np.zeros(ELEMENTS, dtype=np.int64), domain)[party])
                 for _ in range(RUNS)
             ]
             for pick in (

@@ -18,7 +18,8 @@ import numpy as np
 import torch
 
 from mpc.channel import memory_network
-from mpc.protocols.replicated.shares import PARTIES, ReplicatedShare
+from mpc.protocols.replicated.packages import PARTIES
+from mpc.protocols.replicated.shares import ReplicatedShare
 from mpc.randomness import Address, FreshKeys, PairKeys
 from mpc.session import Session
 

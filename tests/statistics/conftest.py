@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.protocols.replicated.shares import share_input
+from mpc.privacy.terms import Terms
+from mpc.protocols.replicated.packages import share_input
+from mpc.protocols.replicated.shares import ReplicatedShare
 from mpc.randomness import OnceLedger
 from mpc.session import Session
 from mpc.simulation import PartyRun, run_parties
@@ -47,8 +49,11 @@ def _ask(
         packages.append({block.name: share_input(words[block.name], block.domain) for block in blocks})
 
     def program(session: Session) -> Any:
-        inputs = [{name: pack[session.party].share() for name, pack in given.items()} for given in packages]
-        return query.on_shares(session, inputs, minimum_count=k, allow_extremes=extremes)
+        inputs = [
+            {name: ReplicatedShare.of(pack[session.party]) for name, pack in given.items()}
+            for given in packages
+        ]
+        return query.on_shares(session, inputs, Terms(k, extremes))
 
     runs = run_parties(program, strict=True, ledgers=OnceLedger)
     return Answer(query.at_recipient(runs[0].result), runs[0].result, runs, query)

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from mpc.encoding import Scale
 from mpc.errors import PlanInvalid, RangeError
-from mpc.protocols.replicated.shares import share_input
+from mpc.privacy.terms import Terms
+from mpc.protocols.replicated.packages import share_input
+from mpc.protocols.replicated.shares import ReplicatedShare
 from mpc.randomness import OnceLedger
 from mpc.session import Session
 from mpc.simulation import PartyRun, run_parties
@@ -62,8 +64,11 @@ def joint(
         packages.append({b.name: share_input(words[b.name], b.domain) for b in query.blocks_for(holder)})
 
     def program(session: Session) -> Any:
-        inputs = [{name: pack[session.party].share() for name, pack in given.items()} for given in packages]
-        return query.on_shares(session, inputs, k, extremes)
+        inputs = [
+            {name: ReplicatedShare.of(pack[session.party]) for name, pack in given.items()}
+            for given in packages
+        ]
+        return query.on_shares(session, inputs, Terms(k, extremes))
 
     runs = run_parties(program, strict=True, ledgers=OnceLedger)
     return query.at_recipient(runs[0].result), runs

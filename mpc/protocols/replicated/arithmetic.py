@@ -11,7 +11,8 @@ from torch import Tensor
 
 from mpc.errors import InputMismatch, ProtocolAbort
 from mpc.protocols.base import DIGEST_BYTES, Cost, Runtime, Step
-from mpc.protocols.replicated.shares import PARTIES, ReplicatedShare
+from mpc.protocols.replicated.packages import PARTIES
+from mpc.protocols.replicated.shares import ReplicatedShare
 
 
 def following(party: int) -> int:

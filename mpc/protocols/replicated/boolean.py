@@ -10,7 +10,8 @@ from torch import Tensor
 
 from mpc.protocols.base import Cost, Runtime
 from mpc.protocols.replicated.arithmetic import preceding, reshare, zero_masks
-from mpc.protocols.replicated.shares import PARTIES, ReplicatedShare
+from mpc.protocols.replicated.packages import PARTIES
+from mpc.protocols.replicated.shares import ReplicatedShare
 
 
 def and_(runtime: Runtime, x: ReplicatedShare, y: ReplicatedShare) -> ReplicatedShare:

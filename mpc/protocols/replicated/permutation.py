@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from mpc.protocols.base import Cost, Runtime, Step
-from mpc.protocols.replicated.shares import PARTIES, ReplicatedShare
+from mpc.protocols.replicated.packages import PARTIES
+from mpc.protocols.replicated.shares import ReplicatedShare
 
 Pair = frozenset[int]
 ORDER: tuple[Pair, Pair, Pair] = (frozenset({0, 1}), frozenset({0, 2}), frozenset({1, 2}))

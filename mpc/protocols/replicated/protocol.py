@@ -9,7 +9,7 @@ from types import MappingProxyType
 from torch import Tensor
 
 from mpc.errors import ProtocolAbort
-from mpc.kernels import WORD_BITS, words_for
+from mpc.packing import WORD_BITS, words_for
 from mpc.protocols.base import Cost, Costs, Guarantees, Protocol, Runtime
 from mpc.protocols.branches import cost_in_pieces, pieces
 from mpc.protocols.replicated import (
@@ -20,7 +20,8 @@ from mpc.protocols.replicated import (
     separable,
     truncation,
 )
-from mpc.protocols.replicated.shares import PARTIES, ReplicatedShare, concatenated, flat, part
+from mpc.protocols.replicated.packages import PARTIES
+from mpc.protocols.replicated.shares import ReplicatedShare, concatenated, flat, part
 from mpc.protocols.separable import Separable
 
 

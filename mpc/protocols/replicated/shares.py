@@ -1,4 +1,4 @@
-"""Replicated shares: the pair a party holds, input packages of an outside owner, results for a recipient."""
+"""Replicated shares: the pair a party holds, how it comes from an owner and leaves for a recipient."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from mpc.encoding import Words
-from mpc.errors import CopyMismatch, NotSupported, ProtocolAbort
-from mpc.randomness import STREAM_KEY_BYTES, expand, fresh_seed
-
-PARTIES = 3
+from mpc.errors import NotSupported
+from mpc.protocols.replicated.packages import InputPackage
 
 
 @dataclass(frozen=True, repr=False)
@@ -23,6 +19,12 @@ class ReplicatedShare:
 
     own: Tensor
     next: Tensor
+
+    @classmethod
+    def of(cls, package: InputPackage) -> ReplicatedShare:
+        """From what an outside owner sent, flat `[elements]`."""
+        own, following = package.components()
+        return cls(torch.from_numpy(own), torch.from_numpy(following))
 
     @property
     def pair(self) -> tuple[Tensor, Tensor]:
@@ -54,101 +56,6 @@ def concatenated(parts: Sequence[ReplicatedShare]) -> ReplicatedShare:
     return ReplicatedShare(torch.cat([x.own for x in parts], -1), torch.cat([x.next for x in parts], -1))
 
 
-@dataclass(frozen=True, repr=False)
-class InputPackage:
-    """What an owner outside the computation sends to one party: two components of its input.
-
-    Components 0 and 1 travel as 16-byte seeds of AES-CTR streams, component 2 as words: 32 B to
-    party 0, 16 B + 8 B an element to parties 1 and 2.
-    """
-
-    party: int
-    elements: int
-    seeds: tuple[bytes, ...]
-    words: Words | None
-
-    def __repr__(self) -> str:
-        return f"InputPackage(party={self.party}, elements={self.elements}, redacted)"
-
-    def __reduce__(self) -> NoReturn:
-        raise NotSupported("An input package is neither pickled nor copied.", remedy="Use to_bytes.")
-
-    def to_bytes(self) -> bytes:
-        tail = b"" if self.words is None else self.words.astype("<i8", copy=False).tobytes()
-        return b"".join(self.seeds) + tail
-
-    @staticmethod
-    def size(party: int, elements: int) -> int:
-        """Bytes of a package for `party`."""
-        return 2 * STREAM_KEY_BYTES if party == 0 else STREAM_KEY_BYTES + 8 * elements
-
-    @classmethod
-    def from_bytes(cls, party: int, data: bytes | memoryview, elements: int) -> InputPackage:
-        """Parse what an owner sent. Raises `ProtocolAbort` if the size is not exactly right."""
-        raw = bytes(data)
-        if not 0 <= party < PARTIES or len(raw) != cls.size(party, elements):
-            raise ProtocolAbort(
-                f"An input package for party {party} has {len(raw)} bytes, not {cls.size(party, elements)}.",
-                remedy="Make sure that the holder runs the same version and schema.",
-            )
-        if party == 0:
-            return cls(party, elements, (raw[:STREAM_KEY_BYTES], raw[STREAM_KEY_BYTES:]), None)
-        words = np.frombuffer(raw, dtype="<i8", offset=STREAM_KEY_BYTES).astype(np.int64, copy=True)
-        return cls(party, elements, (raw[:STREAM_KEY_BYTES],), words)
-
-    def share(self) -> ReplicatedShare:
-        """The party's share, flat `[elements]`."""
-        streams = [expand(seed, self.elements) for seed in self.seeds]
-        if self.words is None:
-            return ReplicatedShare(streams[0], streams[1])
-        explicit = torch.from_numpy(self.words)
-        if self.party == 1:
-            return ReplicatedShare(streams[0], explicit)
-        return ReplicatedShare(explicit, streams[0])
-
-
-def share_input(words: Words, domain: str = "arithmetic") -> tuple[InputPackage, InputPackage, InputPackage]:
-    """Split an owner's words `[n]` into one package a party; `domain` is arithmetic or boolean.
-
-    Fresh seeds from the operating system each time: sharing the same words twice is unlinkable.
-    """
-    flat = torch.from_numpy(np.ascontiguousarray(words, dtype=np.int64).reshape(-1))
-    seeds = (fresh_seed(), fresh_seed())
-    first, second = (expand(seed, flat.numel()) for seed in seeds)
-    rest = (flat ^ first ^ second) if domain == "boolean" else (flat - first - second)
-    third, size = rest.numpy(), flat.numel()
-    return (
-        InputPackage(0, size, seeds, None),
-        InputPackage(1, size, (seeds[1],), third),
-        InputPackage(2, size, (seeds[0],), third),
-    )
-
-
 def result_to_bytes(share: ReplicatedShare) -> bytes:
     """A party's two components of a released result, little-endian words, own first."""
     return b"".join(part.reshape(-1).cpu().numpy().astype("<i8").tobytes() for part in share.pair)
-
-
-def reconstruct(copies: Sequence[bytes], elements: int, names: Sequence[str] = ("0", "1", "2")) -> Words:
-    """Open a result from the three parties' `result_to_bytes`, in party order; `[elements]` words.
-
-    Each component arrives twice; `CopyMismatch` if a pair differs or a size is wrong.
-    """
-    if len(copies) != PARTIES:
-        raise CopyMismatch(f"A result needs {PARTIES} shares, got {len(copies)}.")
-    pairs = []
-    for name, copy in zip(names, copies, strict=True):
-        if len(copy) != 16 * elements:
-            raise CopyMismatch(
-                f"The result share of {name} has {len(copy)} bytes, expected {16 * elements}.", culprit=name
-            )
-        pairs.append(np.frombuffer(copy, dtype="<i8").astype(np.int64).reshape(2, elements))
-    for party in range(PARTIES):
-        following = (party + 1) % PARTIES
-        if not np.array_equal(pairs[party][1], pairs[following][0]):
-            raise CopyMismatch(
-                f"{names[party]} and {names[following]} sent different copies of one result component.",
-                remedy="Do not use this result; report the job to the operators of both.",
-            )
-    total: Words = pairs[0][0] + pairs[1][0] + pairs[2][0]
-    return total

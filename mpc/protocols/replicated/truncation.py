@@ -21,7 +21,8 @@ from collections.abc import Callable
 from torch import Tensor
 
 from mpc.protocols.base import Cost, Runtime, Step
-from mpc.protocols.replicated.shares import PARTIES, ReplicatedShare
+from mpc.protocols.replicated.packages import PARTIES
+from mpc.protocols.replicated.shares import ReplicatedShare
 from mpc.protocols.truncation_pairs import OFFSET, check_shifts
 
 
