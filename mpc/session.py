@@ -152,6 +152,14 @@ class Session:
         """A declared opening to all computing parties; stands in `openings` with its reason."""
         return decode(self.protocol.open(x.share, why).cpu().numpy(), x.scale)
 
+    def settle(self) -> SecretTensor | None:
+        """`checks.settle` of this session."""
+        return checks.settle(self.runtime)
+
+    def require_settled(self) -> None:
+        """`checks.require_settled` of this session."""
+        checks.require_settled(self.runtime)
+
     def agree(self, digest: bytes, what: str) -> None:
         """Compare a 32-byte digest of public parameters with all parties; `ProtocolAbort` if they differ."""
         self.protocol.agree(digest, what)

@@ -137,7 +137,7 @@ class Space:
             self.identity,
             self.consortium,
             offered,
-            dataset.name,
+            dataset.schema,
             statistics,
             now=now,
             where=dataset.filter,
@@ -149,13 +149,11 @@ class Space:
         """What the question would do; nothing is submitted."""
         return "\n".join(explain(self.question(dataset, statistics)))
 
-    def submit(
-        self, dataset: Dataset, statistics: Sequence[StatisticSpec], labels: Sequence[str] = ()
-    ) -> Job:
+    def submit(self, dataset: Dataset, statistics: Sequence[StatisticSpec]) -> Job:
         """Signs the plan, sends the same bytes to all three; ends it everywhere if one does not take it."""
         question = self.question(dataset, statistics)
         signed = sign_plan(question.plan, self.identity)
-        job = Job(self, signed, schema=question.schema, labels=labels)
+        job = Job(self, question.plan, signed.hash, question)
         wire = common_pb2.SignedPlan(plan=signed.plan, signature=signed.signature)
         replies = self.connection.attempt("Submit", pb.SubmitRequest(plan=wire, relay=False))
         errors = [reply for reply in replies.values() if isinstance(reply, TriuneError)]
@@ -169,7 +167,7 @@ class Space:
         found: dict[bytes, Job] = {}
         for status in self.connection.jobs():
             if status.plan_hash not in found:
-                found[status.plan_hash] = Job(self, SignedPlan(status.plan.plan, status.plan.signature))
+                found[status.plan_hash] = Job.known(self, SignedPlan(status.plan.plan, status.plan.signature))
         return sorted(found.values(), key=lambda job: job.plan.created, reverse=True)
 
     def job(self, hash_prefix: str) -> Job:

@@ -30,16 +30,14 @@ from pydantic import (
 
 from mpc.encoding import Scale
 from mpc.errors import CatalogueError
-from mpc.statistics.rows import ColumnSpec
+from mpc.statistics.dates import day_number
+from mpc.statistics.rows import MAX_WORD_BITS, ColumnSpec
 
-#: Words of a column stay below this, so that exact sums and percentiles fit the ring.
-MAX_WORD_BITS = 52
 MAX_DIGITS = 9
 MAX_LEVELS = 1000
 MAX_COLUMNS = 10_000
 MAX_SCHEMA_BYTES = 4 << 20
 BOOLEAN_LEVELS = ("false", "true")
-EPOCH = date(1970, 1, 1)
 _NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 
 
@@ -145,7 +143,7 @@ class Column(_Model):
     def _word(self, value: Decimal | date) -> int:
         """The encoded word of a bound."""
         if isinstance(value, date):
-            return (value - EPOCH).days
+            return day_number(value)
         return round(value * self.scale.factor)
 
     @property
@@ -174,7 +172,7 @@ class Column(_Model):
                 self.name, "category", hi=top, levels=self.all_levels, structural_zero=self.structural_zero
             )
         low, high = (self._word(bound) for bound in (self.min, self.max) if bound is not None)
-        return ColumnSpec(self.name, "number", self.scale, low, high, unit=self.unit)
+        return ColumnSpec(self.name, "date" if self.kind is Kind.DATE else "number", self.scale, low, high)
 
 
 class Schema(_Model):

@@ -18,8 +18,9 @@ from pyarrow import csv
 
 from mpc.encoding import Words
 from mpc.errors import DataError
+from mpc.statistics.dates import EPOCH
 from mpc.statistics.rows import Mask, Rows
-from parties.management.catalogue import EPOCH, Column, Kind, Schema
+from parties.management.catalogue import Column, Kind, Schema
 
 #: Empty cells and these texts are missing in every column.
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})

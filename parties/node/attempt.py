@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mpc.channel import Channel
-from mpc.checks import require_settled
 from mpc.errors import PeerVanished, PlanMismatch
 from mpc.kernels import Kernels
+from mpc.privacy.gate import Released
 from mpc.privacy.terms import Terms
 from mpc.protocols.replicated.packages import InputPackage
 from mpc.protocols.replicated.shares import ReplicatedShare, result_to_bytes
@@ -117,13 +117,10 @@ class Attempt:
         work.room.check()
         session = Session(channel, self._keys, kernels=self._seat.kernels)
         digest = handshake.parameters_digest(work.signed.hash, terms, work.holders)
-        session.agree(digest, "the plan's parameters")
-        session.protocol.compare_copies({h: list(work.shares[h].values()) for h in work.holders})
-        inputs = [work.shares[holder] for holder in work.holders]
-        result = work.query.on_shares(session, inputs, terms)
-        require_settled(session.runtime)
+        inputs = {holder: work.shares[holder] for holder in work.holders}
+        released = work.query.compute(session, inputs, terms, digest)
         self._collect_verdicts()
-        return self._seal(result.share), channel
+        return self._seal(released), channel
 
     def _collect_inputs(self) -> Terms:
         """Every holder's consent and shares; the terms that all parties have in common."""
@@ -157,10 +154,12 @@ class Attempt:
         verdicts = work.room.collect("verdict", seat.peers, HANDSHAKE_TIMEOUT_S)
         handshake.check_verdicts(verdicts, work.signed.hash, work.session, seat.consortium)
 
-    def _seal(self, share: ReplicatedShare) -> bytes:
+    def _seal(self, released: Released) -> bytes:
         work = self._work
         recipient = bytes.fromhex(work.plan.recipient_key)
-        return seal(recipient, result_to_bytes(share), result_context(work.signed.hash, work.session))
+        return seal(
+            recipient, result_to_bytes(released.words.share), result_context(work.signed.hash, work.session)
+        )
 
 
 def _not_linked(name: str) -> PeerVanished:

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
-from typing import Annotated, Literal, NoReturn
+from numbers import Real
+from typing import Annotated, Any, Literal, NoReturn
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mpc.errors import PlanInvalid
-from mpc.statistics.rows import ColumnSpec, Mask, Rows
-from parties.management.catalogue import EPOCH
+from mpc.statistics.dates import day_number
+from mpc.statistics.rows import Columns, ColumnSpec, Mask, Rows
 
 MAX_DEPTH = 16
 MAX_TEXT_CHARS = 4096
@@ -34,6 +35,16 @@ Truth = tuple[Mask, Mask]  # where true, where false; neither: unknown
 
 class _Node(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __init__(self, **fields: Any) -> None:
+        """`PlanInvalid` for what is too long or has too many parts; what is parsed does not come here."""
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            fault = error.errors(include_input=False, include_url=False)[0]
+            raise PlanInvalid(
+                f"A filter cannot hold this: {fault['msg']}.", remedy="Use fewer or shorter parts."
+            ) from None
 
     def __and__(self, other: Expression) -> And:
         return And(terms=(self, other))
@@ -107,7 +118,8 @@ class Not(_Node):
         return f"not ({self.term})"
 
 
-Expression = Annotated[Comparison | Membership | IsMissing | And | Or | Not, Field(discriminator="node")]
+Node = Comparison | Membership | IsMissing | And | Or | Not
+Expression = Annotated[Node, Field(discriminator="node")]
 for _kind in (And, Or, Not):
     _kind.model_rebuild()
 
@@ -146,7 +158,21 @@ class ColumnProxy:
     def __ne__(self, value: object) -> Comparison:  # type: ignore[override]
         return self._compare("!=", value)
 
-    def isin(self, values: list[object] | tuple[object, ...]) -> Membership:
+    def __and__(self, other: object) -> NoReturn:
+        raise PlanInvalid(
+            f"In the filter {self.name} stands alone.",
+            remedy="Put each comparison in parentheses: (a > 1) & (b > 2)",
+        )
+
+    __rand__ = __or__ = __ror__ = __and__
+
+    def __bool__(self) -> NoReturn:
+        raise PlanInvalid(f"The column {self.name} has no truth value.", remedy="Compare it with something.")
+
+    def isin(self, values: Iterable[object]) -> Membership:
+        """True where the column is one of the values."""
+        if isinstance(values, str) or not isinstance(values, Iterable) or not (values := list(values)):
+            raise PlanInvalid("isin takes some values.", remedy='Give them as a list: isin(["II", "III"]).')
         made = [_as_literal(value) for value in values]
         return Membership(
             column=self.name, literals=tuple(text for text, _ in made), quoted=any(q for _, q in made)
@@ -159,8 +185,8 @@ class ColumnProxy:
 def _as_literal(value: object) -> tuple[str, bool]:
     if isinstance(value, bool):
         return str(value).lower(), True
-    if isinstance(value, int | float | Decimal):
-        return str(value), False
+    if isinstance(value, Real | Decimal):
+        return str(value.item() if isinstance(value, np.generic) else value), False
     if isinstance(value, str | date):
         return str(value), True
     raise PlanInvalid(
@@ -277,6 +303,7 @@ def _constant(node: ast.expr) -> tuple[str, bool]:
 
 
 def columns_in(expression: Expression) -> frozenset[str]:
+    """The columns that a filter looks at."""
     if isinstance(expression, And | Or):
         return frozenset().union(*(columns_in(term) for term in expression.terms))
     if isinstance(expression, Not):
@@ -285,12 +312,13 @@ def columns_in(expression: Expression) -> frozenset[str]:
 
 
 def depth_of(expression: Expression) -> int:
+    """How deep its terms are nested."""
     if isinstance(expression, And | Or):
         return 1 + max(depth_of(term) for term in expression.terms)
     return 1 + depth_of(expression.term) if isinstance(expression, Not) else 1
 
 
-def word_of(spec: ColumnSpec, literal: str, dates: frozenset[str] = frozenset()) -> Fraction:
+def word_of(spec: ColumnSpec, literal: str) -> Fraction:
     """The exact word of a literal (a fraction where it falls between words). `PlanInvalid` if it has none."""
     if spec.kind == "category":
         if literal not in spec.levels:
@@ -299,12 +327,12 @@ def word_of(spec: ColumnSpec, literal: str, dates: frozenset[str] = frozenset())
             )
         return Fraction(spec.levels.index(literal))
     try:
-        if spec.name in dates:
-            return Fraction((date.fromisoformat(literal) - EPOCH).days)
+        if spec.kind == "date":
+            return Fraction(day_number(date.fromisoformat(literal)))
         return _exact(Decimal(literal)) * spec.scale.factor
     except (InvalidOperation, ValueError, OverflowError):
         raise PlanInvalid(
-            f"{spec.name} is compared with a text that is no {'date' if spec.name in dates else 'number'}.",
+            f"{spec.name} is compared with a text that is no {spec.kind}.",
             remedy='Write a number such as 50, or a date such as "2026-01-31".',
         ) from None
 
@@ -322,21 +350,17 @@ _COMPARE: Mapping[Op, Callable[[np.ndarray, int], Mask]] = {
 }  # fmt: skip
 
 
-def evaluate(
-    expression: Expression, rows: Rows, specs: Mapping[str, ColumnSpec], dates: frozenset[str] = frozenset()
-) -> Mask:
+def evaluate(expression: Expression, rows: Rows, specs: Columns) -> Mask:
     """Which rows the filter selects. Runs at the holder, on its own rows."""
-    return _truth(expression, rows, specs, dates)[0]
+    return _truth(expression, rows, specs)[0]
 
 
-def _truth(
-    expression: Expression, rows: Rows, specs: Mapping[str, ColumnSpec], dates: frozenset[str]
-) -> Truth:
+def _truth(expression: Expression, rows: Rows, specs: Columns) -> Truth:
     if isinstance(expression, Not):
-        true, false = _truth(expression.term, rows, specs, dates)
+        true, false = _truth(expression.term, rows, specs)
         return false, true
     if isinstance(expression, And | Or):
-        parts = [_truth(term, rows, specs, dates) for term in expression.terms]
+        parts = [_truth(term, rows, specs) for term in expression.terms]
         trues, falses = [part[0] for part in parts], [part[1] for part in parts]
         if isinstance(expression, And):
             return np.logical_and.reduce(trues), np.logical_or.reduce(falses)
@@ -346,10 +370,10 @@ def _truth(
         return ~present, present
     spec, words = specs[expression.column], rows.words[expression.column]
     if isinstance(expression, Membership):
-        wanted = [word_of(spec, literal, dates) for literal in expression.literals]
+        wanted = [word_of(spec, literal) for literal in expression.literals]
         hit = np.isin(words, [int(word) for word in wanted if word.denominator == 1])
     else:
-        hit = _compared(words, expression.op, word_of(spec, expression.literal, dates))
+        hit = _compared(words, expression.op, word_of(spec, expression.literal))
     return present & hit, present & ~hit
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -123,3 +125,34 @@ def test_literals_without_a_word_are_refused(text: str) -> None:
     _, rows = table(0)
     with pytest.raises(PlanInvalid):
         evaluate(parse(text), rows, SPECS)
+
+
+AGES = ColumnProxy("age")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda: ColumnProxy("grade").isin("III"),
+        lambda: AGES.isin([]),
+        lambda: AGES.isin(3),
+        lambda: AGES.isin(range(2000)),
+        lambda: AGES == "x" * 300,
+        lambda: object() < AGES,
+        lambda: AGES > 3 & AGES,
+        lambda: (AGES > 3) and (AGES < 9),
+        lambda: bool(AGES),
+        lambda: parse("age in [" + ", ".join(map(str, range(2000))) + "]"),
+        lambda: parse(" or ".join(["age > 3"] * 150)),
+        lambda: parse("a" * 70 + " > 3"),
+    ],
+)
+def test_what_cannot_be_a_filter_is_refused_in_a_sentence(write: Callable[[], object]) -> None:
+    with pytest.raises(PlanInvalid) as refusal:
+        write()
+    assert refusal.value.remedy
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    assert (np.int64(3) < AGES) == (AGES > 3)
+    assert (np.float64(2.5) < AGES) == (AGES > 2.5)

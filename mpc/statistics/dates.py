@@ -8,18 +8,18 @@ from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Final
 
-from mpc.statistics.base import Value
-from parties.management.catalogue import EPOCH
-
-#: Values that are a point in time; spreads stay a number of days.
-_POINTS: Final = frozenset({"mean", "median", "minimum", "maximum"})
-
-Shown = Value | date
+#: Dates are computed as days since then.
+EPOCH: Final = date(1970, 1, 1)
 
 
-def shown(name: str, value: Value) -> Shown:
-    """A value of a date column: a date, or with a part of a day a datetime (to the second)."""
-    if value is None or not (name in _POINTS or name.endswith("%")) or math.isnan(value):
+def day_number(day: date) -> int:
+    """Days since 1970-01-01."""
+    return (day - EPOCH).days
+
+
+def moment(value: float) -> date | float:
+    """A number of days as a date, with a part of a day as a datetime (to the second); NaN as it is."""
+    if math.isnan(value):
         return value
     days = math.floor(value)
     day, seconds = EPOCH + timedelta(days=days), round((value - days) * 86_400)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import date
+from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-import pandas as pd
-
-from mpc.statistics.base import Value
-from parties.client.dates import Shown
+from mpc.statistics.outcome import Shown, Value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,14 +20,15 @@ ACCENT: Final = "#2a9d8f"
 CLOSED: Final = "#c9c9c9"
 _PALETTE: Final = (ACCENT, "#e9a23b", "#7a6ba8", "#d1495b", "#4f86c6", "#7f8c4a")
 _TITLE_CHARACTERS: Final = 60
-_BOX: Final = {"whislo": "5%", "q1": "25%", "med": "50%", "q3": "75%", "whishi": "95%", "mean": "mean"}
+#: Which percentiles the parts of a box show: the nearest there are.
+_BOX: Final = {"whislo": 0.0, "q1": 25.0, "med": 50.0, "q3": 75.0, "whishi": 100.0}
 
 
 def axes(ax: Axes | None, title: str) -> Axes:
     """`ax`, or new axes; with the title and without needless lines."""
     if ax is None:
         # Drawing is optional, and this import takes as long as a small query.
-        from matplotlib import pyplot as plt  # noqa: PLC0415
+        from matplotlib import pyplot as plt
 
         ax = plt.subplots(figsize=(6.4, 4.0), layout="constrained")[1]
     ax.set_title("\n".join(textwrap.wrap(title, _TITLE_CHARACTERS)), color=INK, fontsize=10)
@@ -87,15 +87,18 @@ def _is_date(value: Shown) -> bool:
 
 
 def boxes(rows: Mapping[tuple[str, ...], Mapping[str, Shown]], ax: Axes) -> Axes:
-    """Boxes from percentiles (5 to 95) on one scale; dates and rows with a closed percentile are left out."""
-    complete = {
-        key: values
-        for key, values in rows.items()
-        if all(isinstance(values.get(p), int | float) for p in _BOX.values())
-    }
+    """Boxes from percentiles on one scale, whiskers at the outermost; rows with a closed one are left out."""
+    names = sorted((n for n in next(iter(rows.values())) if n.endswith("%")), key=_percent)
+    chosen = {part: min(names, key=lambda name: abs(_percent(name) - at)) for part, at in _BOX.items()}
     stats: list[dict[str, Any]] = [
-        {"label": ", ".join(key) or "all", "fliers": [], **{part: values[p] for part, p in _BOX.items()}}
-        for key, values in complete.items()
+        {
+            "label": ", ".join(key) or "all",
+            "fliers": [],
+            "mean": values["mean"],
+            **{part: values[name] for part, name in chosen.items()},
+        }
+        for key, values in rows.items()
+        if all(isinstance(values[name], int | float) for name in ("mean", *names))
     ]
     if stats:
         drawn = ax.bxp(stats, showmeans=True, showfliers=False, patch_artist=True)
@@ -104,8 +107,14 @@ def boxes(rows: Mapping[tuple[str, ...], Mapping[str, Shown]], ax: Axes) -> Axes
         for line in drawn["medians"]:
             line.set(color=INK)
     ax.set_yscale("symlog", linthresh=10)
-    ax.set_ylabel("5, 25, 50, 75, 95 % and mean (triangle)")
+    used = sorted(set(chosen.values()), key=_percent)
+    ax.set_ylabel(f"{', '.join(name.removesuffix('%') for name in used)} % and mean (triangle)")
     return ax
+
+
+def _percent(name: str) -> float:
+    """The number of a value that is called after its percentile."""
+    return float(Fraction(name.removesuffix("%")))
 
 
 def histogram(edges: Sequence[float], counts: Sequence[Value], ax: Axes, label: str) -> Axes:
@@ -122,24 +131,20 @@ def histogram(edges: Sequence[float], counts: Sequence[Value], ax: Axes, label: 
     return ax
 
 
-def matrix(frame: pd.DataFrame, ax: Axes) -> Axes:
-    """A correlation matrix in colours, with its numbers."""
-    values = frame.to_numpy(dtype=float)
-    ax.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
-    names = list(frame.columns)
+def matrix(rows: Mapping[str, Mapping[str, Shown]], ax: Axes) -> Axes:
+    """A correlation matrix in colours, with its numbers; a dash where there is none."""
+    names = list(rows)
+    numbers = [[_number(rows[row][column]) for column in names] for row in names]
+    ax.imshow(numbers, cmap="RdBu_r", vmin=-1, vmax=1)
     ax.set_xticks(range(len(names)), names, rotation=30)
     ax.set_yticks(range(len(names)), names)
-    for row in range(len(names)):
-        for column in range(len(names)):
-            number = values[row, column]
-            text = "–" if number != number else f"{number:.2f}"  # noqa: PLR0124  # NaN
-            ax.text(
-                column,
-                row,
-                text,
-                ha="center",
-                va="center",
-                fontsize=9,
-                color="white" if abs(number) > 0.6 else INK,
-            )
+    for row, line in enumerate(numbers):
+        for column, number in enumerate(line):
+            text = "–" if math.isnan(number) else f"{number:.2f}"
+            colour = "white" if abs(number) > 0.6 else INK
+            ax.text(column, row, text, ha="center", va="center", fontsize=9, color=colour)
     return ax
+
+
+def _number(value: Shown) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan

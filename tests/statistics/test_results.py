@@ -1,26 +1,31 @@
 from __future__ import annotations
 
+import json
 import math
 
 import matplotlib
 import pandas as pd
 import pytest
 
-from mpc.statistics.base import StatisticOutcome
-from parties.client.results import CorrelationResult, Cost, Facts, HistogramResult, TableResult
+from mpc.statistics import table as kinds
+from mpc.statistics.correlation import CorrelationResult
+from mpc.statistics.histogram import HistogramResult
+from mpc.statistics.outcome import Outcome
+from mpc.statistics.results import BoxResult, Facts, Spent, TableResult
+from mpc.statistics.rows import ColumnSpec
 
 matplotlib.use("Agg")
 
-FACTS = Facts(Cost(1.5, 20, {"a": 1000, "b": 2500, "c": 900}), ("a", "b", "c", "d"))
+FACTS = Facts(Spent(1.5, 20, {"a": 1000, "b": 2500, "c": 900}), ("a", "b", "c", "d"))
 
 
-def outcome(kind, values, columns=("tsize",), group=()):
-    hidden = tuple(name for name, value in values.items() if value is None)
-    return StatisticOutcome(kind, columns, group, values, hidden)
+def outcome(kind, values, columns=("tsize",), group=(), **parameters):
+    specs = [ColumnSpec(name, "number", lo=0, hi=20) for name in columns]
+    return Outcome(kinds.find(kind)(specs, parameters), group, values)
 
 
-def table(*outcomes, group_by=(), labels=()):
-    return TableResult("a title", outcomes, group_by, FACTS, labels)
+def table(*outcomes, group_by=(), names=()):
+    return TableResult("a title", outcomes, group_by, FACTS, names)
 
 
 def test_a_count_is_a_number():
@@ -100,7 +105,7 @@ def test_agg_uses_the_names_given():
         outcome("count", {"count": 80}, (), (("horTh", "yes"),)),
         outcome("mean", {"n": 80, "missing": None, "mean": 28.0}, group=(("horTh", "yes"),)),
         group_by=("horTh",),
-        labels=("n", "size"),
+        names=("n", "size"),
     )
     assert result.value == {"no": {"n": 100, "size": 29.5}, "yes": {"n": 80, "size": 28.0}}
     frame = result.to_pandas()
@@ -109,7 +114,8 @@ def test_agg_uses_the_names_given():
 
 def test_a_histogram_marks_closed_bins():
     values = {"[0, 10)": 12, "[10, 20]": None}
-    result = HistogramResult("h", [outcome("histogram", values)], (), FACTS, {"tsize": (0, 10, 20)})
+    result = HistogramResult("h", [outcome("histogram", values, edges=(0, 10, 20))], (), FACTS)
+    assert result.edges == {"tsize": (0.0, 10.0, 20.0)}
     assert result.value == values
     frame = result.to_pandas()
     assert frame["count"].isna().tolist() == [False, True]
@@ -128,6 +134,37 @@ def test_a_correlation_is_a_symmetric_matrix():
     assert set(frame.attrs["suppressed"]) == {("a", "c"), ("c", "a")}
     assert result.value["b", "c"] == -0.25
     assert "suppressed" in repr(result)
+
+
+def test_a_group_of_one_level_is_named_all_the_same():
+    group = (("horTh", "no"),)
+    counted = outcome("histogram", {"[0, 10)": 12, "[10, 20]": None}, group=group, bins=2)
+    result = HistogramResult("h", [counted], ("horTh",), FACTS)
+    assert result.value == {"no": {"[0, 10)": 12, "[10, 20]": None}}
+    related = outcome("correlation", {"a~b": 0.5}, ("a", "b"), group)
+    assert CorrelationResult("r", [related], ("horTh",), FACTS).value == {"no": {("a", "b"): 0.5}}
+
+
+def test_json_is_plain():
+    made = table(
+        outcome("mean", {"n": 9, "missing": None, "mean": 1.5}, group=(("horTh", "no"),)), group_by=("horTh",)
+    ).to_json()
+    assert json.loads(json.dumps(made)) == made
+    assert made["rows"] == [{"horTh": "no", "n": 9, "missing": None, "mean": 1.5}]
+    assert made["suppressed"] == ["horTh=no, tsize: missing"]
+    related = outcome("correlation", {"a~b": 0.5}, ("a", "b"))
+    rows = CorrelationResult("r", [related], (), FACTS).to_json()["rows"]
+    assert rows == [{"column": "a", "a": 1.0, "b": 0.5}, {"column": "b", "a": 0.5, "b": 1.0}]
+
+
+@pytest.mark.parametrize("percents", [(10, 90), (5, 25, 50, 75, 95), (40,)])
+def test_boxes_show_what_percentiles_there_are(percents):
+    values = {"n": 686, "missing": None, "mean": 29.3, "std": 14.3} | {f"{p}%": float(p) for p in percents}
+    result = BoxResult("b", [outcome("describe", values, probabilities=percents)], (), FACTS)
+    axes = result.plot()
+    assert len(axes.patches) == 1
+    assert axes.get_ylabel().startswith(", ".join(map(str, percents)))
+    matplotlib.pyplot.close("all")
 
 
 @pytest.mark.parametrize(
