@@ -189,7 +189,8 @@ class _Rehearsal(Session):
 def rehearse(program: Callable[[Session], Any], protocol: str = "replicated") -> Cost:
     """What a program will cost, from shapes, scales and bounds alone; nothing is computed, shared or sent.
 
-    At most how many rounds, and the bytes that each party sends, without the release; no bytes for a protocol that declares none.
+    At most how many rounds, and the bytes that each party sends, without the release; no bytes for a protocol
+    that declares none.
     What ranges and shapes forbid raises `RangeError` or `NotSupported` here. The rehearsal ends where the
     program itself opens a value (`session.open`).
     """

@@ -286,8 +286,5 @@ def _sentence(cell: Cell) -> str:
     names = [item.name for item in cell.statistic.quantities()] + [goal.name for goal in targets]
     sentence = f"{cell}: {', '.join(names)}, "
     sentence += f"each only if its count passes the minimum count (rule {RULE})"
-    if any(not goal.extreme for goal in targets):
-        sentence += "; percentiles only with as many records on each side"
-    if any(goal.extreme for goal in targets):
-        sentence += "; extremes only if every holder allows them"
-    return sentence
+    conditions = dict.fromkeys(goal.condition for goal in targets if goal.condition)
+    return "; ".join((sentence, *conditions))

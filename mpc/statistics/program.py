@@ -37,6 +37,11 @@ class Target:
     extreme: bool
     program: ClassVar[type[RowProgram]]
 
+    @property
+    def condition(self) -> str:
+        """What its opening needs beside the minimum count, in words; may be nothing."""
+        return ""
+
 
 @dataclass(frozen=True)
 class Wanted:

@@ -25,6 +25,7 @@ import mpc
 from mpc.encoding import MAX_MAGNITUDE, Words
 from mpc.errors import RangeError
 from mpc.packing import WORD_BITS, packed, words_for
+from mpc.privacy import each_side
 from mpc.privacy.terms import Terms
 from mpc.statistics.program import Block, Given, RowFacts, RowProgram, Target, Wanted
 from mpc.statistics.rows import ColumnSpec, Rows
@@ -121,7 +122,7 @@ class Selection(RowProgram):
         low, high = both[:size], both[size:]
         index, rest = self._divide(n - 1)
         value = low * den + (high - low) * rest
-        return self._records_on_each_side(index, n, terms), value
+        return each_side.passes(index, n, self._extreme, terms), value
 
     def _select(
         self, session: Session, planes: SecretBits, active: SecretBits, rank: SecretTensor, den: Integers
@@ -159,13 +160,6 @@ class Selection(RowProgram):
         over = rest < 0
         return guess - over, (rest + over * den).view(bound=top)
 
-    def _records_on_each_side(self, index: SecretTensor, n: SecretTensor, terms: Terms) -> SecretTensor:
-        """At least the minimum count of records below the lower and above the upper order statistic."""
-        sides = mpc.stack([index, n - 2 - index]) >= terms.minimum_count
-        inner = sides[0] * sides[1]
-        allowed = self._extreme * int(terms.allow_extremes)
-        return (inner * (1 - self._extreme) + allowed).view(bound=1)
-
 
 @dataclass(frozen=True)
 class Percentile(Target):
@@ -174,6 +168,13 @@ class Percentile(Target):
     column: ColumnSpec
     fraction: Fraction
     program = Selection
+
+    @property
+    def condition(self) -> str:
+        """Beside the minimum count."""
+        if self.extreme:
+            return "extremes only if every holder allows them"
+        return f"percentiles only with as many records on each side (rule {each_side.RULE})"
 
 
 def _count(bits: SecretBits) -> SecretTensor:

@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.errors import CatalogueError, IdentityError, PlanExpired, PlanInvalid, PolicyRefused, TriuneError
-from mpc.privacy.terms import Terms
+from mpc.errors import CatalogueError, IdentityError, PlanExpired, PlanInvalid, TriuneError
 from parties.demo.cohort import SCHEMA_FILE
 from parties.identity.consortium import Consortium, Member
 from parties.identity.keys import Identity
-from parties.law.policy import decide, demand
-from parties.law.rules import Case, Policy
 from parties.management.catalogue import Registration
 from parties.management.schema_file import load_schema
 from parties.query.builder import make_plan
@@ -143,15 +140,6 @@ def test_a_plan_that_does_not_fit_is_refused_with_a_remedy(
     with pytest.raises(error, match=words) as refusal:
         validate(made(), CONSORTIUM, REGISTRATIONS, NOW)
     assert refusal.value.remedy
-
-
-def test_extremes_need_the_holders_leave_and_the_strictest_count_wins() -> None:
-    asked = Case("alice", "gbsg2", ("minimum of age",))
-    demand(decide(Case("alice", "gbsg2"), Policy()), "ada")
-    demand(decide(asked, Policy(Terms(5, allow_extremes=True))), "ada")
-    with pytest.raises(PolicyRefused, match=r"ada .* no-extremes .*minimum of age"):
-        demand(decide(asked, Policy()), "ada")
-    assert Terms(3, allow_extremes=True) & Terms(11) == Terms(11)
 
 
 @pytest.mark.parametrize(
