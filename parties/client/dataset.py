@@ -9,26 +9,33 @@ name is also one of the data set's or of a statistic is found as `gbsg["count"]`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from mpc.errors import CatalogueError, PlanInvalid
 from mpc.statistics import table
 from mpc.statistics.results import Result
 from mpc.statistics.statistic import known
 from parties.client.answers import fits_a_table
+from parties.client.job import Job
 from parties.management.catalogue import Schema
 from parties.query.expressions import ColumnProxy, Expression, Node, parse
 from parties.query.plan import StatisticSpec
 from parties.query.text import parse_statistic, statistic
 
-if TYPE_CHECKING:
-    from parties.client.job import Job
-    from parties.client.space import Space
-
-Asked = str | StatisticSpec
+Wish = str | StatisticSpec
 Name = str | ColumnProxy
+
+
+class Asked(Protocol):
+    """What a data set needs of the space that it is in."""
+
+    def submit(self, dataset: Dataset, statistics: Sequence[StatisticSpec]) -> Job:
+        """Sends a question to the parties."""
+
+    def explain(self, dataset: Dataset, statistics: Sequence[StatisticSpec]) -> str:
+        """Says what it would do."""
 
 
 class Ask:
@@ -63,7 +70,7 @@ class Dataset:
     the error of the party at fault if the job fails.
     """
 
-    space: Space
+    space: Asked
     schema: Schema
     filter: Expression | None = None
     groups: tuple[str, ...] = ()
@@ -129,7 +136,7 @@ class Dataset:
 
     # --- asking ---------------------------------------------------------------------------------
 
-    def agg(self, **named: Asked | tuple[str, str]) -> Result:
+    def agg(self, **named: Wish | tuple[str, str]) -> Result:
         """Several statistics in one job and one table: `agg(n="count", size=("tsize", "mean"))`."""
         specs = [_named(name, how) for name, how in named.items()]
         if not specs or not all(fits_a_table(spec) for spec in specs):
@@ -139,7 +146,7 @@ class Dataset:
             )
         return self.submit(*specs).result()
 
-    def submit(self, *statistics: Asked) -> Job:
+    def submit(self, *statistics: Wish) -> Job:
         """Sends the question to the three compute parties and returns at once.
 
         `statistics` as specs or in the text form of `triune query --stat`, as "mean:tsize". The job outlives
@@ -147,18 +154,18 @@ class Dataset:
         """
         return self.space.submit(self, [_spec(asked) for asked in _some(statistics)])
 
-    def explain(self, *statistics: Asked) -> str:
+    def explain(self, *statistics: Wish) -> str:
         """What would run: what is shared, what opens to whom, under which rules, and what it costs."""
         return self.space.explain(self, [_spec(asked) for asked in _some(statistics)])
 
 
-def _some(statistics: tuple[Asked, ...]) -> tuple[Asked, ...]:
+def _some(statistics: tuple[Wish, ...]) -> tuple[Wish, ...]:
     if not statistics:
         raise PlanInvalid("The query asks for no statistic.", remedy='Name at least one, such as "count".')
     return statistics
 
 
-def _spec(asked: Asked) -> StatisticSpec:
+def _spec(asked: Wish) -> StatisticSpec:
     return parse_statistic(asked) if isinstance(asked, str) else asked
 
 

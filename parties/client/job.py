@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from rich.console import Console
 
@@ -17,16 +17,17 @@ from mpc.statistics.joint import JointQuery
 from mpc.statistics.outcome import Outcome
 from mpc.statistics.results import Facts, Result, Spent
 from parties.client.answers import combined_result, separate_results
+from parties.client.connection import Connection
 from parties.client.progress import ProgressBar
 from parties.client.watching import Watchers
+from parties.identity.consortium import Consortium
+from parties.identity.keys import Identity
 from parties.identity.seal import unseal
+from parties.management.catalogue import Schema
 from parties.query.compile import Question, compile_plan
 from parties.query.plan import Plan, SignedPlan, open_plan, result_context
 from parties.wire import analyst_pb2 as pb
 from parties.wire.status import from_status
-
-if TYPE_CHECKING:
-    from parties.client.space import Space
 
 #: States in the order in which a job passes through them; then the ways to end badly.
 PROGRESS: Final = ("submitted", "validated", "approved", "running", "released")
@@ -34,6 +35,23 @@ FAILURES: Final = ("refused", "failed", "cancelled")
 FINAL: Final = ("released", *FAILURES)
 SHORT_HASH_DIGITS: Final = 12
 _HELD_AT: Final = PROGRESS.index("running")
+
+
+class Home(Protocol):
+    """What a job needs of the space that it was asked in."""
+
+    connection: Connection
+
+    @property
+    def identity(self) -> Identity:
+        """Whose key opens the result."""
+
+    @property
+    def consortium(self) -> Consortium:
+        """Who signs plans."""
+
+    def schema_of(self, name: str, schema_hash: str) -> Schema:
+        """The schema with this hash."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +76,7 @@ class JobState:
 class Job:
     """One submitted plan. `plan` is what was signed; `hash` names it everywhere."""
 
-    def __init__(self, space: Space, plan: Plan, plan_hash: bytes, question: Question | None = None) -> None:
+    def __init__(self, space: Home, plan: Plan, plan_hash: bytes, question: Question | None = None) -> None:
         """`question`: the plan's, where it is known already."""
         self._space = space
         self._question = question
@@ -66,7 +84,7 @@ class Job:
         self.hash = plan_hash.hex()
 
     @classmethod
-    def known(cls, space: Space, signed: SignedPlan) -> Job:
+    def known(cls, space: Home, signed: SignedPlan) -> Job:
         """A job that parties tell of; raises what `open_plan` raises."""
         return cls(space, open_plan(signed, space.consortium), signed.hash)
 

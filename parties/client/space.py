@@ -80,13 +80,16 @@ class Space:
             found[item.dataset] = (*found.get(item.dataset, ()), item.holder)
         return found
 
-    def dataset(self, name: str, holders: Sequence[str] = (), timeout: float = HOLDERS_DEADLINE_S) -> Dataset:
+    def dataset(
+        self, name: str, holders: str | Sequence[str] = (), timeout: float = HOLDERS_DEADLINE_S
+    ) -> Dataset:
         """The data set `name` of all its holders; one that is away when a question is asked ends it by name.
 
         With `holders`, of exactly these: waits up to `timeout` seconds until all are connected to all
         compute parties. Raises CatalogueError for an unknown data set, holders whose schemas differ, and
         holders that do not come; PeerVanished for a compute party that does not.
         """
+        holders = (holders,) if isinstance(holders, str) else holders
         self._check_names(holders)
         chosen = self._await_holders(name, holders, timeout) if holders else self.registrations()
         return Dataset(self, dataset_schema(name, chosen), holders=tuple(holders))

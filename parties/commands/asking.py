@@ -67,17 +67,45 @@ def query(
         asked = space.dataset(dataset, holders=holder or ()).group_by(*columns)
         asked = asked if condition is None else asked.where(condition)
         if explain:
-            say(asked.explain(*specs))
+            told = asked.explain(*specs)
+            say(json.dumps(told.splitlines(), indent=2) if as_json else told)
             return
         job = asked.submit(*specs)
         if detach:
-            say(job.hash)
+            say(json.dumps({"job": job.hash}) if as_json else job.hash)
             return
         _show(job.results(), as_json)
 
 
+def datasets(
+    name: Annotated[str, typer.Argument(metavar="DATASET", help="Show this data set's columns.")] = "",
+    config: Config = ANALYST_TOML,
+) -> None:
+    """The data sets that can be asked, and who holds them; or one data set's columns.
+
+    \b
+    Examples:
+      triune datasets
+      triune datasets gbsg2 --config sandbox/alice/analyst.toml
+    """
+    with _space(config) as space:
+        if name:
+            say(repr(space.dataset(name)))
+            return
+        held = space.datasets()
+    for dataset, holders in held.items():
+        say(f"{dataset:24} {', '.join(holders)}")
+    if not held:
+        say("Nothing is registered yet. A holder registers with: triune data add SCHEMA FILE")
+
+
 def statistics() -> None:
-    """The statistics that can be asked for, and how each is written after --stat."""
+    """The statistics that can be asked for, and how each is written after --stat.
+
+    \b
+    Example:
+      triune statistics
+    """
     from mpc.statistics.table import STATISTICS
 
     for one in STATISTICS:
@@ -158,3 +186,7 @@ def _show(results: Iterable[Result], as_json: bool) -> None:
         return
     for one in made:
         say(f"{one!r}\n")
+
+
+#: What this module adds to `triune`, in the order of its help.
+COMMANDS = (query, datasets, statistics, jobs, status, result, cancel)

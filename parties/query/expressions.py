@@ -296,6 +296,11 @@ def _constant(node: ast.expr) -> tuple[str, bool]:
         return sign + (node.kind or str(node.value)), False
     if isinstance(node, ast.Constant) and isinstance(node.value, str) and not sign:
         return node.value, True
+    if isinstance(node, ast.Name):
+        raise PlanInvalid(
+            f"The filter compares with {node.id}, which is no number.",
+            remedy=f'Put levels in quotes: "{node.id}"',
+        )
     _refuse(node, "something other than a number or text")
 
 

@@ -128,6 +128,13 @@ def test_unsuitable_questions_are_refused_before_anything_is_sent(space, gbsg):
     assert len(space.jobs()) == before
 
 
+def test_a_closed_space_says_so(hospitals):
+    space = connect(hospitals.config)
+    space.close()
+    with pytest.raises(JobError, match="closed"):
+        space.datasets()
+
+
 def test_columns_are_given_as_they_come(gbsg):
     wanted = gbsg.mean("age", "tsize").value
     assert gbsg.mean(["age", "tsize"]).value == gbsg.mean(gbsg.age, gbsg.tsize).value == wanted
