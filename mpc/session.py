@@ -149,8 +149,25 @@ class Session:
         )
 
     def open(self, x: SecretTensor, *, why: str) -> npt.NDArray[np.generic]:
-        """A declared opening to all computing parties; stands in `openings` with its reason."""
+        """A declared opening to all computing parties; stands in `openings` with its reason.
+
+        What was demanded before (`mpc.checks`) is settled first, since x may depend on it: one comparison and
+        one flag more, and `RangeError` instead of x if a demand fails. Else one round, 8 B an element.
+        """
+        checks.require_met(self.runtime)
         return decode(self.protocol.open(x.share, why).cpu().numpy(), x.scale)
+
+    def settle(self) -> SecretTensor | None:
+        """1 if any check that nobody has looked at fails, else 0; None if there is none. One comparison.
+
+        Whoever settles checks must suppress by the outcome all that depends on them. In a branch of `gather`
+        they are the branch's own. Reveals nothing.
+        """
+        return checks.settle(self.runtime)
+
+    def require_settled(self) -> None:
+        """`ProtocolAbort` if a result is about to leave whose checks nobody has looked at."""
+        checks.require_settled(self.runtime)
 
     def agree(self, digest: bytes, what: str) -> None:
         """Compare a 32-byte digest of public parameters with all parties; `ProtocolAbort` if they differ."""
