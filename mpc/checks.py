@@ -158,6 +158,6 @@ def assume_bound(
     words = x.view(scale=INTEGER, bound=1)  # nothing is taken for granted of them: no bound is checked here
     ends = stack([high - words, words - low])
     flat = ends.protocol.linear(lambda word: word.reshape(-1), ends.share)
-    beyond = SecretTensor(x.protocol, ends.protocol.sign(flat, WORD_BITS - 1))
+    beyond = ends.like(ends.protocol.sign(flat, WORD_BITS - 1), bound=1)
     demand(beyond, f"{what} (stated by the {source})")
     return x.view(bound=max(1, int(np.abs(low).max()), int(np.abs(high).max())))

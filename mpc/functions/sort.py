@@ -243,7 +243,7 @@ def _key_bits(key: SecretTensor, descending: bool) -> SecretTensor:
     flips[turned] = 1
     signs = 1 - 2 * flips
     linear = bits.protocol.linear(lambda words: words * signs, bits.share)
-    return SecretTensor(bits.protocol, bits.protocol.add_public(linear, flips), INTEGER, 1)
+    return bits.like(bits.protocol.add_public(linear, flips), bound=1)
 
 
 def _counted(bits: SecretTensor) -> SecretTensor:
@@ -253,7 +253,7 @@ def _counted(bits: SecretTensor) -> SecretTensor:
     totals = inside.linear(lambda words: words[:, -1:])
     before = totals.linear(lambda words: words.cumsum(0) - words, bound=flags.shape[1])
     places = (inside + before.broadcast_to(inside.shape) - 1).T
-    return flags.T.dot(places).view(bound=bits.shape[1])
+    return flags.T.vecdot(places).view(bound=bits.shape[1])
 
 
 def _buckets(bits: SecretTensor) -> SecretTensor:
@@ -273,9 +273,9 @@ def _refined(places: SecretTensor, bits: SecretTensor) -> SecretTensor:
     """The order so far, refined by more significant bits."""
     protocol = places.protocol
     shuffle, where, table = _ordered(places, bits.T.share)
-    step = _counted(SecretTensor(protocol, table, INTEGER, 1).T)
+    step = _counted(bits.like(table).T)
     back = protocol.unshuffle(protocol.linear(lambda words: words[where], step.share), shuffle)
-    return SecretTensor(protocol, back, INTEGER, places.shape[0])
+    return places.like(back, bound=places.shape[0])
 
 
 def _ordered(places: SecretTensor, table: Any) -> tuple[Any, Tensor, Any]:
@@ -335,6 +335,6 @@ def _unpacked(table: Any, columns: Sequence[SecretTensor]) -> list[SecretTensor]
         def cut(words: Tensor, start: int = start, stop: int = stop, shape: Any = shape) -> Tensor:
             return words[:, start:stop].reshape(shape)
 
-        made.append(SecretTensor(protocol, protocol.linear(cut, table), column.scale, column.bound))
+        made.append(column.like(protocol.linear(cut, table)))
         start = stop
     return made
