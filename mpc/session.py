@@ -19,6 +19,7 @@ from mpc.bounds import magnitude
 from mpc.channel import Channel, Traffic
 from mpc.encoding import MAX_MAGNITUDE, Scale, as_numbers, decode, encode, scale_of, whole_bound
 from mpc.errors import ConfigError, RangeError
+from mpc.functions import numpy_names
 from mpc.kernels import Kernels
 from mpc.packing import WORD_BITS
 from mpc.protocols.base import Opening, Protocol, Runtime
@@ -28,6 +29,8 @@ from mpc.randomness import PairKeys
 from mpc.tensor import SecretTensor
 
 Result = TypeVar("Result")
+#: Loads the functions that are operators of secrets: a session is where secrets come from.
+OPERATORS = numpy_names.OPERATORS
 
 
 class Session:
@@ -143,21 +146,27 @@ class Session:
         """
         array = as_numbers(values)
         scale = scale_of(array) if scale is None else scale
-        words = encode(array, scale, MAX_MAGNITUDE - 1)
-        return SecretTensor(
-            self.protocol, self.protocol.public(torch.from_numpy(words)), scale, magnitude(words)
-        )
+        return SecretTensor.of_public(self.protocol, array, scale)
 
     def open(self, x: SecretTensor, *, why: str) -> npt.NDArray[np.generic]:
-        """A declared opening to all computing parties; stands in `openings` with its reason."""
+        """A declared opening to all computing parties; stands in `openings` with its reason.
+
+        What was demanded before (`mpc.checks`) is settled first, since x may depend on it: one comparison and
+        one flag more, and `RangeError` instead of x if a demand fails. Else one round, 8 B an element.
+        """
+        checks.require_met(self.runtime)
         return decode(self.protocol.open(x.share, why).cpu().numpy(), x.scale)
 
     def settle(self) -> SecretTensor | None:
-        """`checks.settle` of this session."""
+        """1 if any check that nobody has looked at fails, else 0; None if there is none. One comparison.
+
+        Whoever settles checks must suppress by the outcome all that depends on them. In a branch of `gather`
+        they are the branch's own. Reveals nothing.
+        """
         return checks.settle(self.runtime)
 
     def require_settled(self) -> None:
-        """`checks.require_settled` of this session."""
+        """`ProtocolAbort` if a result is about to leave whose checks nobody has looked at."""
         checks.require_settled(self.runtime)
 
     def agree(self, digest: bytes, what: str) -> None:

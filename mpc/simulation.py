@@ -16,7 +16,7 @@ from mpc import checks
 from mpc.bits import SecretBits
 from mpc.channel import ROUND_TIMEOUT_S, Traffic, memory_network
 from mpc.encoding import decode
-from mpc.errors import ConfigError, RangeError, TriuneError
+from mpc.errors import ConfigError, TriuneError
 from mpc.kernels import Kernels
 from mpc.protocols.base import Cost, Costs, Guarantees, Opening, Runtime
 from mpc.protocols.branches import as_abort
@@ -77,11 +77,8 @@ def release(session: Session, value: Any) -> Any:
         return _each_secret(value, partial(_opened, session))
     keep = 1 - broken
     opened = _each_secret(value, lambda secret: _opened(session, secret * keep))
-    if session.protocol.open(broken.share, "whether a check fails: one flag for all of them").item():
-        raise RangeError(
-            f"The result is suppressed, because at least one check fails: {'; '.join(session.checks)}.",
-            remedy="Correct the data or the stated bound; where a function should go on, give otherwise=....",
-        )
+    if session.protocol.open(broken.share, checks.FLAG).item():
+        raise checks.suppressed(session.checks)
     return opened
 
 

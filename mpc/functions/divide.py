@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from mpc.checks import in_domain
 from mpc.encoding import DEFAULT_BITS, INTEGER, MAX_MAGNITUDE, Scale
@@ -89,8 +88,7 @@ def reciprocal(
     y: SecretTensor, *, least: float | None = None, otherwise: float | None = None
 ) -> SecretTensor:
     """1 / y; as `divide`."""
-    one = y.protocol.public(torch.ones(y.shape, dtype=torch.int64))
-    return divide(SecretTensor(y.protocol, one, INTEGER, 1), y, least=least, otherwise=otherwise)
+    return divide(y.lift(np.ones(y.shape, dtype=np.int64)), y, least=least, otherwise=otherwise)
 
 
 def _quotient_scale(x: SecretTensor, y: SecretTensor) -> Scale:

@@ -97,7 +97,7 @@ def exp2(x: SecretTensor, octave: float, scale: Scale, top: float) -> SecretTens
     if not lowest:  # the last stretch is what is left
         chosen = _with_rest(chosen)
     share = x.protocol.dot(values.T.share, chosen.T.share)
-    return _bounded(SecretTensor(x.protocol, share, INTEGER, 1), scale, top)
+    return _bounded(x.like(share, scale=INTEGER, bound=1), scale, top)
 
 
 def _bases(scale: Scale, top: float, reach: float) -> list[int]:
@@ -137,7 +137,7 @@ def _stretches(
     drops = torch.tensor([_drop(base, scale) for base in bases]).reshape(-1, 1)
     share = x.protocol.separable(angle, _TABLE, drops)
     share = x.protocol.add_public(share, torch.ones_like(drops) << (MAX_SHIFT - drops))
-    return SecretTensor(x.protocol, share, INTEGER, 1)
+    return x.like(share, scale=INTEGER, bound=1)
 
 
 def _word(number: int) -> torch.Tensor:
@@ -150,7 +150,7 @@ def _with_rest(weights: SecretTensor) -> SecretTensor:
     rest = weights.linear(lambda words: torch.cat((words, -words.sum(0, keepdim=True))))
     last = torch.zeros((rest.shape[0], 1), dtype=torch.int64)
     last[-1] = 1
-    return SecretTensor(rest.protocol, rest.protocol.add_public(rest.share, last), INTEGER, 1)
+    return rest.like(rest.protocol.add_public(rest.share, last), bound=1)
 
 
 def _bounded(made: SecretTensor, scale: Scale, top: float) -> SecretTensor:

@@ -143,4 +143,4 @@ def products(groups: Sequence[Sequence[SecretTensor]]) -> list[SecretTensor]:
 
 def product(x: SecretTensor, y: SecretTensor, drop: int, bound: int) -> SecretTensor:
     """Words times words, `drop` bits less; `bound` is what the algorithm guarantees of the outcome."""
-    return SecretTensor(x.protocol, x.protocol.mul(x.share, y.share, drop), INTEGER, bound)
+    return x.like(x.protocol.mul(x.share, y.share, drop), scale=INTEGER, bound=bound)

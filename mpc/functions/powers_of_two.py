@@ -59,4 +59,4 @@ def scaled(x: SecretTensor, by: Scaling, bound: int) -> SecretTensor:
     # where it is not chosen, this one may have left the ring
     high = wide.linear(lambda words: words << up, bound=MAX_MAGNITUDE - 1)
     both = stack([low, high], axis=1)
-    return SecretTensor(x.protocol, x.protocol.dot(both.share, by.weights.share), INTEGER, bound)
+    return x.like(x.protocol.dot(both.share, by.weights.share), scale=INTEGER, bound=bound)

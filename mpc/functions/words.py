@@ -73,7 +73,7 @@ def shift_right(x: SecretTensor, places: int) -> SecretTensor:
     guess = words.shifted_down(places)
     # what is left of the word tells by its sign whether the guess is the ceiling; it is within one step
     rest = x.protocol.linear(lambda word, floor: word - (floor << places), x.share, guess.share)
-    ceiling = SecretTensor(x.protocol, rest, INTEGER, 1 << places) < 0
+    ceiling = x.like(rest, scale=INTEGER, bound=1 << places) < 0
     return (guess - ceiling).view(scale=x.scale, bound=guess.bound)
 
 

@@ -49,7 +49,7 @@ def test_integers_are_exact(parties: int) -> None:
     def program(session: Session) -> Any:
         a, b = session.input(x, owner=0, bound=1 << 28), session.input(y, owner=1, bound=1 << 28)
         square = a.reshape(6, 10)
-        return a * b, a < b, a * 0 == 0, a == b, square @ square.T, a.dot(b), (a < b) * a, a - 7 * b
+        return a * b, a < b, a * 0 == 0, a == b, square @ square.T, a.vecdot(b), (a < b) * a, a - 7 * b
 
     square = x.reshape(6, 10)
     want = (x * y, x < y, x * 0 == 0, x == y, square @ square.T, x @ y, (x < y) * x, x - 7 * y)
