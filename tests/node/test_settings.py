@@ -9,8 +9,8 @@ import pytest
 from mpc.errors import ConfigError
 from parties.identity.settings import write_settings
 from parties.law.policy import DEFAULT_MINIMUM_COUNT
-from parties.node.app import open_storage
 from parties.node.config import load
+from parties.node.storage.table import store_of
 
 NEEDED = {"name": '"ada"', "consortium": '"../consortium.toml"', "keys": '"keys"', "state": '"state"'}
 
@@ -118,10 +118,10 @@ def test_the_files_that_triune_writes_are_right(tmp_path: Path, roles: set[str])
 
 
 def test_jobs_lie_in_the_state_folder_or_where_the_file_says(tmp_path: Path) -> None:
-    open_storage(load(write(tmp_path))).close()
+    store_of(load(write(tmp_path))).close()
     assert (tmp_path / "state" / "jobs.sqlite").stat().st_size > 0
     elsewhere = tmp_path / "elsewhere" / "node.sqlite"
-    open_storage(load(write(tmp_path, f'database = "sqlite:///{elsewhere}"'))).close()
+    store_of(load(write(tmp_path, f'database = "sqlite:///{elsewhere}"'))).close()
     assert elsewhere.stat().st_size > 0
 
 
