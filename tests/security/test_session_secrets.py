@@ -19,10 +19,9 @@ from mpc.protocols.replicated import shares
 from parties.client import connect
 from parties.demo.cohort import COHORT_FILE, SCHEMA_FILE
 from parties.demo.processes import free_ports
-from parties.identity import sandbox
 from parties.management.datasets import DataSets
 from parties.management.schema_file import load_schema
-from parties.node import telemetry
+from parties.node import sandbox, telemetry
 from parties.node.app import Node
 from parties.node.config import load
 
