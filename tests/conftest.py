@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, settings
 
 from parties.demo.cohort import COHORT_FILE, SCHEMA_FILE
 from parties.demo.processes import free_ports
-from parties.identity import sandbox
 from parties.management.datasets import DataSets
+from parties.management.schema_file import load_schema
+from parties.node import sandbox
 from parties.node.app import Node
 from parties.node.config import load
 
@@ -61,7 +62,7 @@ class Hospitals:
 def _node(folder: Path, part: pd.DataFrame) -> Node:
     part.to_csv(folder / "part.csv", index=False)
     chosen = load(folder / "node.toml")
-    DataSets(chosen.state, chosen.name).add(SCHEMA_FILE, folder / "part.csv")
+    DataSets(chosen.state, chosen.name).add(load_schema(SCHEMA_FILE), folder / "part.csv")
     return Node(chosen)
 
 

@@ -34,7 +34,7 @@ from parties.node.desk import HolderDesk
 from parties.node.jobs import Fault, Job, JobCost, State
 from parties.node.machine import give_back_memory
 from parties.node.room import Room
-from parties.node.storage import Storage
+from parties.node.storage.base import JobStore
 from parties.node.transport.mesh import Mesh
 from parties.query.plan import Plan, SignedPlan, open_plan
 from parties.query.validation import validate
@@ -57,7 +57,7 @@ class ComputeParty:
         identity: Identity,
         consortium: Consortium,
         policy: Policy,
-        storage: Storage,
+        storage: JobStore,
         desk: HolderDesk,
         kernels: Kernels,
         clock: Callable[[], float] = time.time,
@@ -142,7 +142,7 @@ class ComputeParty:
 
     def recover(self) -> None:
         """Jobs that a restart cut off end as failed: their keys and shares are gone."""
-        for job in self.storage.jobs():
+        for job in self.storage.unfinished():
             self.settled(job)
 
     def _cut_off(self) -> PeerVanished:

@@ -136,6 +136,7 @@ def test_a_consortium_is_founded_by_commands(run, tmp_path):
             "--address", f"127.0.0.1:{7001 + place}",
         )  # fmt: skip
         assert made.exit_code == 0, made.stderr
+        assert f'listen = "127.0.0.1:{7001 + place}"' in (tmp_path / name / "node.toml").read_text()
         requests.append(tmp_path / name / f"{name}.request.toml")
     output = tmp_path / "consortium.toml"
     assert run("party", "assemble", *requests, "--name", "registry", "--output", output).exit_code == 0

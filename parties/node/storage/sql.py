@@ -6,16 +6,19 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import Self
 
 import structlog
-from sqlalchemy import URL, Float, LargeBinary, String, Text, delete, select
+from sqlalchemy import Engine, Float, LargeBinary, String, Text, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
 from mpc.errors import StorageError
-from parties.node.database import open_database
-from parties.node.jobs import Fault, Job, JobCost, State
+from parties.node.jobs import NEXT, Fault, Job, JobCost, State
+from parties.node.storage.base import JobStore
+from parties.node.storage.database import open_database
 
+_OPEN_STATES = tuple(state.value for state in State if NEXT[state])
 _log = structlog.get_logger("triune.storage")
 
 
@@ -47,13 +50,16 @@ class _ResultRow(Base):
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class Storage:
-    """One party's jobs. Results lie here sealed to their recipient; shares and keys never do."""
+class SqlStore(JobStore):
+    """Jobs as rows of SQLite or PostgreSQL. `transcripts` are kept for comparing what two parties saw."""
 
-    def __init__(self, url: str | URL, owner: str = "this party") -> None:
-        self._owner = owner
-        self._engine = open_database(url)
-        self._session = sessionmaker(self._engine)
+    def __init__(self, engine: Engine, owner: str) -> None:
+        self._owner, self._engine = owner, engine
+        self._session = sessionmaker(engine)
+
+    @classmethod
+    def open(cls, url: str, owner: str, *, read_only: bool = False) -> Self:
+        return cls(open_database(url, read_only=read_only), owner)
 
     @contextmanager
     def _opened(self) -> Iterator[Session]:
@@ -73,7 +79,6 @@ class Storage:
         self._engine.dispose()
 
     def put(self, job: Job) -> None:
-        """Insert or update."""
         with self._opened() as session:
             session.merge(_to_row(job))
 
@@ -90,7 +95,6 @@ class Storage:
     def jobs(
         self, analyst: str | None = None, *, before: float | None = None, limit: int | None = None
     ) -> list[Job]:
-        """Newest first, at most `limit`; if given of one analyst, created `before` a time (Unix seconds)."""
         query = select(_JobRow).order_by(_JobRow.created.desc()).limit(limit)
         if analyst is not None:
             query = query.where(_JobRow.analyst == analyst)
@@ -99,8 +103,12 @@ class Storage:
         with self._opened() as session:
             return [_to_job(row) for row in session.scalars(query)]
 
+    def unfinished(self) -> list[Job]:
+        query = select(_JobRow).where(_JobRow.state.in_(_OPEN_STATES)).order_by(_JobRow.created)
+        with self._opened() as session:
+            return [_to_job(row) for row in session.scalars(query)]
+
     def put_result(self, job: Job, sealed: bytes) -> None:
-        """A released job and its sealed share in one transaction."""
         with self._opened() as session:
             session.merge(_to_row(job))
             session.merge(_ResultRow(plan_hash=job.plan_hash, sealed=sealed))
@@ -109,10 +117,6 @@ class Storage:
         with self._opened() as session:
             row = session.get(_ResultRow, plan_hash)
             return None if row is None else row.sealed
-
-    def forget_result(self, plan_hash: bytes) -> None:
-        with self._opened() as session:
-            session.execute(delete(_ResultRow).where(_ResultRow.plan_hash == plan_hash))
 
 
 def _to_row(job: Job) -> _JobRow:

@@ -14,7 +14,8 @@ from typing import Final
 from mpc.errors import ConfigError
 from parties.identity.consortium import Consortium, Member, require_loopback_if_sandbox
 from parties.identity.keys import Identity, check_name
-from parties.identity.settings import KEYS_FOLDER, write_settings
+from parties.identity.settings import KEYS_FOLDER
+from parties.node.template import write_settings
 
 CONSORTIUM_FILE: Final = "consortium.toml"
 
