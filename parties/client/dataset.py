@@ -20,7 +20,7 @@ from mpc.statistics.statistic import known
 from parties.client.answers import fits_a_table
 from parties.client.job import Job
 from parties.management.catalogue import Schema
-from parties.query.expressions import ColumnProxy, Expression, Node, parse
+from parties.query.filters import ColumnProxy, Expression, Node, parse
 from parties.query.plan import StatisticSpec
 from parties.query.text import parse_statistic, statistic
 

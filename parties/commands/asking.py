@@ -57,7 +57,7 @@ def query(
       triune query gbsg2 --stat describe:age --explain
       triune query gbsg2 --stat describe:age --detach
     """
-    from parties.query.expressions import parse
+    from parties.query.filters import parse
     from parties.query.text import parse_statistic
 
     specs = [parse_statistic(text) for text in stat]

@@ -8,7 +8,7 @@ from typing import Final
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
 from parties.management.catalogue import Registration, Schema
-from parties.query.expressions import Expression
+from parties.query.filters import Expression
 from parties.query.plan import HolderPart, Plan, StatisticSpec, fresh_nonce
 
 VALIDITY_S: Final = 86_400

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from mpc.statistics.joint import JointQuery
 from mpc.statistics.rows import Rows
 from parties.management.catalogue import Schema
-from parties.query.expressions import columns_in, evaluate
 from parties.query.plan import Plan
 
 
@@ -22,14 +21,14 @@ class Question:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that a holder has to read."""
-        filtered = columns_in(self.plan.where) if self.plan.where is not None else frozenset()
+        filtered = self.plan.where.columns if self.plan.where is not None else frozenset()
         return tuple(sorted({*self.query.columns_used, *filtered}))
 
     def select(self, rows: Rows) -> Rows:
         """A holder's rows under the plan's filter."""
         if self.plan.where is None:
             return rows
-        return rows.select(rows.selected & evaluate(self.plan.where, rows, self.schema.specs()))
+        return rows.select(rows.selected & self.plan.where.truth(rows, self.schema.specs())[0])
 
 
 def compile_plan(plan: Plan, schema: Schema) -> Question:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from mpc.errors import IdentityError, PlanInvalid
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
-from parties.query.expressions import Expression
+from parties.query.filters import Expression
 
 SIGNING_CONTEXT = "triune/plan/v1"
 MAX_PLAN_BYTES = 256 << 10

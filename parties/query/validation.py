@@ -5,22 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mpc.errors import CatalogueError, PlanExpired, PlanInvalid
-from mpc.statistics.rows import Columns
-from mpc.statistics.statistic import choose, known, nearest
+from mpc.statistics.statistic import choose, nearest
 from parties.identity.consortium import Consortium
 from parties.management.catalogue import Registration, Schema, agree
 from parties.query.compile import Question, compile_plan
-from parties.query.expressions import (
-    MAX_DEPTH,
-    And,
-    Expression,
-    IsMissing,
-    Membership,
-    Not,
-    Or,
-    depth_of,
-    word_of,
-)
+from parties.query.filters.tree import MAX_DEPTH
 from parties.query.plan import Plan
 
 MAX_VALIDITY_S = 30 * 86_400
@@ -38,9 +27,9 @@ def validate(plan: Plan, consortium: Consortium, registrations: Sequence[Registr
             remedy="Fetch the catalogue again and retry.",
         )
     if plan.where is not None:
-        if depth_of(plan.where) > MAX_DEPTH:
+        if plan.where.depth > MAX_DEPTH:
             raise PlanInvalid(f"The filter is nested over {MAX_DEPTH} levels.", remedy="Simplify it.")
-        _check_filter(plan.where, schema.specs())
+        plan.where.check(schema.specs())
     return compile_plan(plan, schema)
 
 
@@ -78,26 +67,3 @@ def _check_holders(plan: Plan, registrations: Sequence[Registration]) -> None:
                 remedy="Check that its node runs, fetch the catalogue again and retry.",
                 culprit=name,
             )
-
-
-def _check_filter(expression: Expression, specs: Columns) -> None:
-    if isinstance(expression, And | Or):
-        for term in expression.terms:
-            _check_filter(term, specs)
-        return
-    if isinstance(expression, Not):
-        _check_filter(expression.term, specs)
-        return
-    known("the filter", [expression.column], specs)
-    spec = specs[expression.column]
-    if isinstance(expression, IsMissing):
-        return
-    literals = expression.literals if isinstance(expression, Membership) else (expression.literal,)
-    for literal in literals:
-        word_of(spec, literal)
-    if (
-        spec.kind == "category"
-        and not isinstance(expression, Membership)
-        and expression.op not in ("==", "!=")
-    ):
-        raise PlanInvalid(f"The levels of {spec.name} have no order.", remedy="Use ==, != or in.")

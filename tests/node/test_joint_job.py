@@ -26,7 +26,7 @@ from parties.node.app import Node
 from parties.node.jobs import Job
 from parties.query.builder import make_plan
 from parties.query.compile import compile_plan
-from parties.query.expressions import parse
+from parties.query.filters import parse
 from parties.query.plan import Plan, SignedPlan, result_context, sign_plan
 from parties.query.text import parse_statistic
 from parties.wire import analyst_pb2 as rpc

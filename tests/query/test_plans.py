@@ -16,7 +16,7 @@ from parties.management.catalogue import Registration
 from parties.management.schema_file import load_schema
 from parties.query.builder import make_plan
 from parties.query.compile import compile_plan
-from parties.query.expressions import parse
+from parties.query.filters import parse
 from parties.query.plan import Plan, SignedPlan, StatisticSpec, open_plan, parse_plan, sign_plan
 from parties.query.text import parse_statistic, statistic
 from parties.query.validation import validate

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from mpc.encoding import Scale
 from mpc.errors import PlanInvalid
 from mpc.statistics.rows import ColumnSpec, Rows
-from parties.query.expressions import (
+from parties.query.filters import (
     And,
     ColumnProxy,
     Comparison,
@@ -22,7 +22,6 @@ from parties.query.expressions import (
     Membership,
     Not,
     Or,
-    evaluate,
     parse,
 )
 
@@ -82,7 +81,7 @@ def test_text_and_json_come_back(expression: Expression) -> None:
 def test_a_comparison_selects_what_pandas_selects(expression: Expression, seed: int) -> None:
     frame, rows = table(seed)
     complete = frame.dropna()
-    got = evaluate(expression, rows, SPECS)
+    got = expression.truth(rows, SPECS)[0]
     wanted = complete.query(str(expression)).index
     assert set(np.flatnonzero(got)) & set(complete.index) == set(wanted)
     column = expression.column  # type: ignore[union-attr]
@@ -92,7 +91,7 @@ def test_a_comparison_selects_what_pandas_selects(expression: Expression, seed: 
 @given(expressions, st.integers(0, 100))
 def test_not_never_selects_a_row_that_is_unknown(expression: Expression, seed: int) -> None:
     _, rows = table(seed)
-    true, false = evaluate(expression, rows, SPECS), evaluate(Not(term=expression), rows, SPECS)
+    true, false = expression.truth(rows, SPECS)[0], Not(term=expression).truth(rows, SPECS)[0]
     assert not np.any(true & false)
     everything = rows.present["age"] & rows.present["price"] & rows.present["grade"]
     assert np.all((true | false)[everything])
@@ -124,7 +123,7 @@ def test_everything_else_is_refused(text: str) -> None:
 def test_literals_without_a_word_are_refused(text: str) -> None:
     _, rows = table(0)
     with pytest.raises(PlanInvalid):
-        evaluate(parse(text), rows, SPECS)
+        parse(text).truth(rows, SPECS)[0]
 
 
 AGES = ColumnProxy("age")
