@@ -65,6 +65,7 @@ class JobState:
 
     @property
     def final(self) -> bool:
+        """Whether it has ended, well or badly."""
         return self.state in FINAL
 
     def __str__(self) -> str:

@@ -61,10 +61,12 @@ class Space:
 
     @property
     def identity(self) -> Identity:
+        """The analyst's keys."""
         return self.connection.analyst.identity
 
     @property
     def consortium(self) -> Consortium:
+        """Who takes part."""
         return self.connection.analyst.consortium
 
     # --- data sets ------------------------------------------------------------------------------

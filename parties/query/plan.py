@@ -91,6 +91,7 @@ class Plan(_Model):
 
     @property
     def hash(self) -> bytes:
+        """SHA-256 of those bytes."""
         return hashlib.sha256(self.canonical()).digest()
 
 
@@ -103,6 +104,7 @@ class SignedPlan:
 
     @property
     def hash(self) -> bytes:
+        """SHA-256 of those bytes."""
         return hashlib.sha256(self.plan).digest()
 
 
@@ -112,10 +114,12 @@ def result_context(plan_hash: bytes, session: bytes) -> bytes:
 
 
 def fresh_nonce() -> str:
+    """16 random bytes, hex."""
     return os.urandom(NONCE_BYTES).hex()
 
 
 def sign_plan(plan: Plan, identity: Identity) -> SignedPlan:
+    """The plan's bytes with their analyst's signature."""
     data = plan.canonical()
     return SignedPlan(data, identity.sign(SIGNING_CONTEXT, data))
 
