@@ -150,6 +150,7 @@ class Column(_Model):
 
     @property
     def is_category(self) -> bool:
+        """Whether words are indices of levels."""
         return self.kind in (Kind.CATEGORY, Kind.BOOLEAN)
 
     @property
@@ -164,6 +165,7 @@ class Column(_Model):
 
     @property
     def all_levels(self) -> tuple[str, ...]:
+        """The levels in the order of their words; a boolean's too."""
         return BOOLEAN_LEVELS if self.kind is Kind.BOOLEAN else self.levels
 
     def spec(self) -> ColumnSpec:
@@ -213,6 +215,7 @@ class Schema(_Model):
         return hashlib.sha256(self.to_json()).hexdigest()
 
     def column(self, name: str) -> Column:
+        """A column by name. Raises `CatalogueError` that lists those that there are."""
         for column in self.columns:
             if column.name == name:
                 return column
@@ -222,6 +225,7 @@ class Schema(_Model):
         )
 
     def specs(self) -> dict[str, ColumnSpec]:
+        """What the engine needs to know, by column."""
         return {column.name: column.spec() for column in self.columns}
 
 
@@ -234,6 +238,7 @@ class Registration(_Model):
     catalogue: Schema
 
     def to_json(self) -> bytes:
+        """Canonical JSON, as it crosses the wire."""
         return rfc8785.dumps(self.model_dump(mode="json"))
 
     @classmethod
