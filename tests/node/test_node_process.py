@@ -82,6 +82,14 @@ def test_a_node_is_ready_when_all_its_links_are_up(box: Box) -> None:
         assert node.wait(PATIENCE_S) == 0, name
 
 
+def test_a_holder_with_a_damaged_registration_starts_and_says_so(box: Box) -> None:
+    folder = box.folder / "dora" / "state" / "datasets"
+    folder.mkdir()
+    (folder / "visits.json").write_text("{}")
+    box.start("dora")
+    until(lambda: any("visits" in line and "triune data add" in line for line in box.said("dora")))
+
+
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
