@@ -148,7 +148,7 @@ class Column(_Model):
 
     @property
     def is_category(self) -> bool:
-        """Whether it has levels in place of a range."""
+        """Whether words are indices of levels."""
         return self.kind in (Kind.CATEGORY, Kind.BOOLEAN)
 
     @property
@@ -163,7 +163,7 @@ class Column(_Model):
 
     @property
     def all_levels(self) -> tuple[str, ...]:
-        """The levels; those of a boolean are false and true."""
+        """The levels in the order of their words; a boolean's too."""
         return BOOLEAN_LEVELS if self.kind is Kind.BOOLEAN else self.levels
 
     def spec(self) -> ColumnSpec:
@@ -213,7 +213,7 @@ class Schema(_Model):
         return hashlib.sha256(self.to_json()).hexdigest()
 
     def column(self, name: str) -> Column:
-        """The column of that name; `CatalogueError` lists those there are."""
+        """A column by name. Raises `CatalogueError` that lists those that there are."""
         for column in self.columns:
             if column.name == name:
                 return column
@@ -223,7 +223,7 @@ class Schema(_Model):
         )
 
     def specs(self) -> dict[str, ColumnSpec]:
-        """What the engine needs to know of each column."""
+        """What the engine needs to know, by column."""
         return {column.name: column.spec() for column in self.columns}
 
 
@@ -236,7 +236,7 @@ class Registration(_Model):
     catalogue: Schema
 
     def to_json(self) -> bytes:
-        """Canonical JSON."""
+        """Canonical JSON, as it crosses the wire."""
         return rfc8785.dumps(self.model_dump(mode="json"))
 
     @classmethod

@@ -38,6 +38,7 @@ class _Faults:
         self._more = 0
 
     def add(self, column: str, bad: Mask, rule: str) -> None:
+        """The marked rows break a rule of this column."""
         for row in np.flatnonzero(bad):
             if len(self._lines) < MAX_FAULTS:
                 self._lines.append(f"{self._source.place(int(row))}, column {column}: {rule}")
@@ -45,6 +46,7 @@ class _Faults:
                 self._more += 1
 
     def raise_any(self) -> None:
+        """`DataError` with all that was added, if anything was."""
         if self._lines:
             more = f"; and {self._more} more" if self._more else ""
             raise DataError(

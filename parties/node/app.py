@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from mpc.errors import ConfigError
 from parties.identity.consortium import load as load_consortium
 from parties.identity.consortium import require_loopback_if_sandbox
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 ATTACH_WAIT_S: Final = 30.0
 _POLL_S: Final = 0.02
 _SLOW_POLL_S: Final = 0.5
+_log = structlog.get_logger("triune.node")
 
 
 class Node:
@@ -64,6 +67,8 @@ class Node:
             from parties.node.holder import Holder
 
             datasets = DataSets(self.settings.state, self.identity.name)
+            for name in datasets.damaged():
+                _log.warning("registration not usable, run `triune data add` again", dataset=name)
             policy = self.settings.policy.policy()
             self._holder = Holder(self.identity, self.consortium, datasets, policy)
             self._holder.start()

@@ -271,7 +271,7 @@ def test_a_database_that_fails_ends_the_job_by_name_and_heals(
     def gone(*_: object) -> NoReturn:
         raise OperationalError("a statement", {}, Exception("the server closed the connection"))
 
-    monkeypatch.setattr(storage, "_session", SimpleNamespace(begin=gone))
+    monkeypatch.setattr(storage, "_engine", SimpleNamespace(begin=gone))
     with pytest.raises(TriuneError, match=f"The database of {broken} failed") as failed:
         house.jobs_of(signed, broken)
     assert (failed.value.code, failed.value.culprit) == ("STORAGE", broken)

@@ -26,7 +26,7 @@ from mpc.errors import ConfigError, StorageError
 from parties.node import migrations
 from parties.node.storage import database, migration
 from parties.node.storage.database import LOCK_TIMEOUT_S, open_database, sqlite_url
-from parties.node.storage.sql import Base
+from parties.node.storage.sql import METADATA
 from parties.node.storage.table import open_store
 from tests.node.job_store_contract import job
 
@@ -100,7 +100,7 @@ def test_a_database_that_hangs_holds_nobody_for_ever(
 def test_migrations_make_the_tables_that_the_code_uses(url: str) -> None:
     engine = open_database(url)
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
     engine.dispose()
 
 
