@@ -20,7 +20,7 @@ import numpy as np
 from mpc.encoding import INTEGER, Words
 from mpc.errors import ProtocolAbort, RangeError
 from mpc.packing import WORD_BITS
-from mpc.protocols.base import Runtime
+from mpc.protocols.runtime import Runtime
 from mpc.tensor import SecretTensor, stack
 
 #: Who may state a bound. An analyst may not: a flag would answer "is anybody above this?".

@@ -18,8 +18,9 @@ from mpc.channel import ROUND_TIMEOUT_S, Traffic, memory_network
 from mpc.encoding import decode
 from mpc.errors import ConfigError, TriuneError
 from mpc.kernels import Kernels
-from mpc.protocols.base import Cost, Costs, Guarantees, Opening, Runtime
+from mpc.protocols.base import Cost, Guarantees, Protocol
 from mpc.protocols.branches import as_abort
+from mpc.protocols.runtime import Opening, Runtime
 from mpc.protocols.shapes import ShapesProtocol
 from mpc.protocols.table import protocol_class
 from mpc.randomness import FreshKeys, KeySource, Ledger, PairKeys
@@ -153,6 +154,7 @@ def simulate(
     protocol: str = "replicated",
     parties: int | None = None,
     keys: KeySource | None = None,
+    timeout_s: float = ROUND_TIMEOUT_S,
 ) -> Any:
     """All parties in this process; returns what the program's result opens to.
 
@@ -160,10 +162,11 @@ def simulate(
         12.5
 
     A rehearsal comes first, so that a range that cannot hold is refused before anything is shared. Raises
-    whatever the program raised at the first party that failed.
+    whatever the program raised at the first party that failed. `timeout_s`: how long a party waits for a
+    message.
     """
-    rehearse(program)
-    return run_parties(program, protocol=protocol, parties=parties, keys=keys)[0].result
+    rehearse(program, protocol, parties=parties)
+    return run_parties(program, protocol=protocol, parties=parties, keys=keys, timeout_s=timeout_s)[0].result
 
 
 class _Opened(BaseException):
@@ -173,24 +176,27 @@ class _Opened(BaseException):
 class _Rehearsal(Session):
     """A session without words: inputs have the shapes, scales and bounds of the real ones."""
 
-    def __init__(self, costs: Costs) -> None:
+    def __init__(self, kind: type[Protocol[Any]], parties: int) -> None:
         channel, (keys,) = memory_network(1)[0], FreshKeys().keys(1)
         self.runtime = Runtime(channel, PairKeys(keys))
-        self.protocol: ShapesProtocol = ShapesProtocol(self.runtime, costs)
+        self.protocol: ShapesProtocol = ShapesProtocol(self.runtime, kind.costs_for(parties), kind.guarantees)
         self.strict = False
 
     def open(self, x: SecretTensor, *, why: str) -> npt.NDArray[np.generic]:
         raise _Opened(x, why)
 
 
-def rehearse(program: Callable[[Session], Any], protocol: str = "replicated") -> Cost:
+def rehearse(
+    program: Callable[[Session], Any], protocol: str = "replicated", *, parties: int | None = None
+) -> Cost:
     """What a program will cost, from shapes, scales and bounds alone; nothing is computed, shared or sent.
 
     Rounds and bytes that each party sends, without the release; no bytes for a protocol that declares none.
     What ranges and shapes forbid raises `RangeError` or `NotSupported` here. The rehearsal ends where the
     program itself opens a value (`session.open`).
     """
-    session = _Rehearsal(protocol_class(protocol).costs)
+    kind = protocol_class(protocol)
+    session = _Rehearsal(kind, _count(kind.guarantees, parties))
     with suppress(_Opened):
         program(session)
     return session.protocol.booked

@@ -377,19 +377,3 @@ def test_packed_bits_that_do_not_fit_are_refused(protocol: str) -> None:
         return a
 
     release(program, protocol)
-
-
-def test_eight_comparisons_take_the_rounds_of_one(protocol: str) -> None:
-    x = np.arange(-4, 4)
-
-    def rounds(count: int) -> int:
-        def program(session: Session) -> Any:
-            a = session.input(x, owner=0, bound=4)
-            return session.gather(*[lambda place=place: a < place for place in range(count)])
-
-        runs = run_parties(program, protocol=protocol, ledgers=OnceLedger)
-        same(runs[0].result, [x < place for place in range(count)])
-        return max(run.traffic.rounds for run in runs)
-
-    overlap = PROTOCOLS[protocol].guarantees.concurrent
-    assert rounds(8) == rounds(1) if overlap else rounds(8) > rounds(1)

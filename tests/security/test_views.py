@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-from mpc.protocols.base import Step
 from mpc.protocols.replicated import boolean, conversion, shares
 from mpc.protocols.replicated.packages import PARTIES, share_input
 from mpc.protocols.replicated.protocol import COSTS
 from mpc.protocols.replicated.shares import ReplicatedShare
+from mpc.protocols.runtime import Step
 from mpc.protocols.separable import Octaves, Waves
 from mpc.session import Session
 from tests.security.views import (
@@ -86,8 +86,8 @@ def _packed(session: Session, x: ReplicatedShare) -> Any:
 
 #: Operands of these are shared bits.
 BITS = {"and", "and of rows", "last and, to words", "last and alone, to words", "b2a"}
-#: What opens nothing and sends digests of public facts, or opens by intention.
-OTHERS = {"agree", "compare_copies", "reveal", "reveal_to"}
+#: What opens nothing and sends public facts, or digests of them, or opens by intention.
+OTHERS = {"agree", "announce_bound", "compare_copies", "reveal", "reveal_to"}
 
 
 def tells(name: str, party: int) -> bool:

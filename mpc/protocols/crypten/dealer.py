@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from mpc.errors import PeerSilent, ProtocolAbort
-from mpc.protocols.base import Runtime, Step
+from mpc.protocols.runtime import Runtime, Step
 from mpc.protocols.separable import Octaves, Separable, Waves
 from mpc.protocols.truncation_pairs import in_reach
 

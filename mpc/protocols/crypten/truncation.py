@@ -12,8 +12,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from mpc.protocols.base import Runtime
 from mpc.protocols.crypten.dealer import Deals, Request
+from mpc.protocols.runtime import Runtime
 from mpc.protocols.truncation_pairs import OFFSET, check_shifts
 
 

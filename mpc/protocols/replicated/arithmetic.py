@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from mpc.errors import InputMismatch, ProtocolAbort
-from mpc.protocols.base import DIGEST_BYTES, Cost, Runtime, Step
+from mpc.protocols.base import Cost
 from mpc.protocols.replicated.packages import PARTIES
 from mpc.protocols.replicated.shares import ReplicatedShare
+from mpc.protocols.runtime import DIGEST_BYTES, Runtime, Step
 
 
 def following(party: int) -> int:
@@ -118,7 +119,13 @@ def reveal_to_cost(elements: int, party: int = 0) -> Cost:
     return Cost(1, tuple(8 * elements if sender == preceding(party) else 0 for sender in range(PARTIES)))
 
 
+def announce_bound_cost(owner: int = 0) -> Cost:
+    """A word from the owner to each of the others."""
+    return Cost(1, tuple(8 * (PARTIES - 1) if party == owner else 0 for party in range(PARTIES)))
+
+
 def agree_cost() -> Cost:
+    """A digest to each of the others."""
     return Cost(1, (2 * DIGEST_BYTES,) * PARTIES)
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mpc.protocols.base import Cost, Runtime
+from mpc.protocols.base import Cost
 from mpc.protocols.replicated.arithmetic import preceding, reshare, zero_masks
 from mpc.protocols.replicated.packages import PARTIES
 from mpc.protocols.replicated.shares import ReplicatedShare
+from mpc.protocols.runtime import Runtime
 
 
 def and_(runtime: Runtime, x: ReplicatedShare, y: ReplicatedShare) -> ReplicatedShare:

@@ -23,12 +23,13 @@ import torch
 from torch import Tensor
 
 from mpc.packing import words_for
-from mpc.protocols.base import Cost, Runtime
+from mpc.protocols.base import Cost
 from mpc.protocols.replicated.arithmetic import product_cost, zero_masks
 from mpc.protocols.replicated.boolean import and_, and_cost, and_rows, join, take, xor
 from mpc.protocols.replicated.packages import PARTIES
 from mpc.protocols.replicated.shares import ReplicatedShare
 from mpc.protocols.replicated.truncation import spread, spread_cost
+from mpc.protocols.runtime import Runtime
 
 Planes = ReplicatedShare
 

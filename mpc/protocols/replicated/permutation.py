@@ -18,9 +18,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from mpc.protocols.base import Cost, Runtime, Step
+from mpc.protocols.base import Cost
 from mpc.protocols.replicated.packages import PARTIES
 from mpc.protocols.replicated.shares import ReplicatedShare
+from mpc.protocols.runtime import Runtime, Step
 
 Pair = frozenset[int]
 ORDER: tuple[Pair, Pair, Pair] = (frozenset({0, 1}), frozenset({0, 2}), frozenset({1, 2}))

@@ -10,9 +10,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mpc.protocols.base import Cost, Runtime
+from mpc.protocols.base import Cost
 from mpc.protocols.replicated.shares import ReplicatedShare
 from mpc.protocols.replicated.truncation import truncate_parts, truncate_parts_cost
+from mpc.protocols.runtime import Runtime
 from mpc.protocols.separable import Separable, for_each
 
 

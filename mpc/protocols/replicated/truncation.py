@@ -20,9 +20,10 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from mpc.protocols.base import Cost, Runtime, Step
+from mpc.protocols.base import Cost
 from mpc.protocols.replicated.packages import PARTIES
 from mpc.protocols.replicated.shares import ReplicatedShare
+from mpc.protocols.runtime import Runtime, Step
 from mpc.protocols.truncation_pairs import OFFSET, check_shifts
 
 
