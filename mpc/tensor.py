@@ -36,6 +36,7 @@ from mpc.encoding import (
 )
 from mpc.errors import NotSupported, RangeError
 from mpc.operators import provided
+from mpc.packing import WORD_BITS
 from mpc.protocols.base import Protocol
 
 Axes = int | Sequence[int] | None
@@ -58,8 +59,11 @@ class SecretTensor(Comparisons):
     def of_bits(cls, bits: SecretBits) -> SecretTensor:
         """0/1 words of the same shape: two rounds, 8 B a bit and party."""
         shape, kernels = bits.shape, bits.protocol.kernels
+        one_row = bits.length % WORD_BITS == 0 or math.prod(shape[:-1]) == 1
 
         def flatten(words: Tensor) -> Tensor:
+            if one_row:  # the rows stand one after the other as they are
+                return words.reshape(1, -1)
             return kernels.words_to_bits(kernels.bits_to_words(words, bits.length).reshape(1, -1))
 
         flat = bits.protocol.b2a(bits.protocol.linear(flatten, bits.share), math.prod(shape))
