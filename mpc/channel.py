@@ -218,10 +218,8 @@ class Channel(ABC):
 class MemoryChannel(Channel):
     """A channel between threads of one process."""
 
-    def __init__(
-        self, party: int, mailboxes: Sequence[Mailbox], names: Sequence[str], session_id: bytes
-    ) -> None:
-        super().__init__(party, names, session_id)
+    def __init__(self, party: int, mailboxes: Sequence[Mailbox], names: Sequence[str]) -> None:
+        super().__init__(party, names, session_id=bytes(32))
         self._mailboxes = tuple(mailboxes)
         self._order = threading.Lock()
         self._network: tuple[MemoryChannel, ...] = ()
@@ -241,13 +239,11 @@ class MemoryChannel(Channel):
             mailbox.fail(error)
 
 
-def memory_network(
-    parties: int, *, session_id: bytes = bytes(32), timeout_s: float = ROUND_TIMEOUT_S
-) -> tuple[MemoryChannel, ...]:
+def memory_network(parties: int, *, timeout_s: float = ROUND_TIMEOUT_S) -> tuple[MemoryChannel, ...]:
     """Channels of `parties` parties in one process."""
     names = tuple(f"party {index}" for index in range(parties))
     mailboxes = [Mailbox(names, timeout_s) for _ in names]
-    channels = tuple(MemoryChannel(index, mailboxes, names, session_id) for index in range(parties))
+    channels = tuple(MemoryChannel(index, mailboxes, names) for index in range(parties))
     for channel in channels:
         channel._network = channels
     return channels

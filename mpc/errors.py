@@ -4,7 +4,6 @@
     ├── RangeError              a value or an operation could leave its public range
     ├── NotSupported            an operation that a protocol, or numpy's side, does not have
     ├── SecretControlFlow       somebody asked a secret for its truth value
-    ├── CostMismatch            a measured cost differs from the declared one
     ├── ProtocolAbort           a security abort: nothing of this session may be released
     │   ├── TagMismatch         the programs of two parties have diverged
     │   ├── InputMismatch       two copies of one input component differ; names the holder
@@ -64,10 +63,6 @@ class NotSupported(TriuneError):
 
 class SecretControlFlow(TriuneError):
     code = "SECRET_CONTROL_FLOW"
-
-
-class CostMismatch(TriuneError):
-    code = "COST_MISMATCH"
 
 
 class ProtocolAbort(TriuneError):

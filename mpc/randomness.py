@@ -1,6 +1,6 @@
 """Masks from streams that are addressed, not consumed.
 
-Two parties that share a 32-byte pair key derive one stream from an address: purpose, branch, lane,
+Two parties that share a 32-byte pair key derive one stream from an address: purpose, branch, stream,
 operation index. Parties that skip a stream therefore never drift. Each address is used once; a
 `Ledger` in tests holds every party to that.
 
@@ -40,16 +40,16 @@ _ZEROS = memoryview(bytes(_PIECE_BYTES))
 
 
 class Address(NamedTuple):
-    """Where a stream belongs. `lane` tells apart several streams of one operation."""
+    """Where a stream belongs. `stream` tells apart several streams of one operation."""
 
     purpose: str
     branch: tuple[int, ...]
-    lane: int
+    stream: int
     index: int  # type: ignore[assignment]  # not that of a tuple
 
     def to_bytes(self) -> bytes:
         path = ".".join(map(str, self.branch))
-        return f"triune/stream/v1|{self.purpose}|{path}|{self.lane}|{self.index}".encode()
+        return f"triune/stream/v1|{self.purpose}|{path}|{self.stream}|{self.index}".encode()
 
 
 class Ledger(Protocol):

@@ -14,7 +14,7 @@ from mpc.functions.divide import divide_from
 from mpc.functions.exponential import MAX_EXP_BITS, exp_up_to
 from mpc.functions.logarithm import MOST_BITS as LOG_BITS
 from mpc.functions.logarithm import log
-from mpc.functions.normal import binary_scale, product
+from mpc.functions.normalised import binary_scale, product
 from mpc.functions.order import amax
 from mpc.functions.shape import expand_dims
 from mpc.protocols.branches import both

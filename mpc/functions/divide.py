@@ -16,7 +16,7 @@ from mpc.checks import in_domain
 from mpc.encoding import DEFAULT_BITS, INTEGER, MAX_MAGNITUDE, Scale
 from mpc.errors import RangeError
 from mpc.functions.curves import curve
-from mpc.functions.normal import Normal, normalised, product, stated
+from mpc.functions.normalised import Normalised, normalised, product, stated
 from mpc.functions.powers_of_two import KEPT_BITS, SPARE, scaled, weighted_scaling
 from mpc.protocols.branches import both
 from mpc.tensor import SecretTensor, concat, stack
@@ -128,7 +128,7 @@ def _inverse_bits(x: int, y: int, units: int, smallest: int) -> tuple[int, int] 
 def _by_inverse(
     x: SecretTensor,
     reach: int,
-    y: Normal,
+    y: Normalised,
     units: int,
     smallest: int,
     bound: int,
@@ -150,7 +150,9 @@ def _by_inverse(
     return product(x, made, k - units, bound)
 
 
-def _quotient(normal: Normal, units: int, bound: int, weights: Sequence[SecretTensor] = ()) -> SecretTensor:
+def _quotient(
+    normal: Normalised, units: int, bound: int, weights: Sequence[SecretTensor] = ()
+) -> SecretTensor:
     """`[n]` words of `units` more fraction bits from `[2 n]`: the first half over the second, weighted."""
     size = normal.fraction.shape[0] // 2
     power = normal.shift[size:] - normal.shift[:size] + (units + SPARE)

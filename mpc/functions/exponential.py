@@ -15,10 +15,10 @@ import torch
 from mpc.checks import demand
 from mpc.encoding import DEFAULT_BITS, INTEGER, Scale
 from mpc.errors import RangeError
-from mpc.functions.normal import binary_scale, stated
+from mpc.functions.normalised import binary_scale, stated
 from mpc.protocols.branches import both
 from mpc.protocols.separable import Octaves
-from mpc.protocols.truncation_pairs import MAX_SHIFT
+from mpc.protocols.shifts import MAX_SHIFT
 from mpc.tensor import SecretTensor
 
 #: The finest scale of exponents and results.

@@ -11,7 +11,7 @@ from typing import Final
 from mpc.checks import in_domain
 from mpc.encoding import DEFAULT_BITS, INTEGER
 from mpc.functions.curves import curve
-from mpc.functions.normal import Normal, binary_scale, normalised, product
+from mpc.functions.normalised import Normalised, binary_scale, normalised, product
 from mpc.tensor import SecretTensor
 
 #: Fraction bits of logarithms before they are rounded. Up to 60 octaves are multiplied with log(2), whose
@@ -44,6 +44,6 @@ def log1p(x: SecretTensor, *, otherwise: float | None = None) -> SecretTensor:
     return log(x + 1, otherwise=otherwise)
 
 
-def of_mantissa(x: Normal, name: str, wanted: int) -> SecretTensor:
+def of_mantissa(x: Normalised, name: str, wanted: int) -> SecretTensor:
     """A logarithm of the fractions, in [1/2, 1], with `wanted` bits. 3 rounds."""
     return curve(name).at(x.fraction, 1 << x.bits, wanted, 1.0)

@@ -13,7 +13,7 @@ from mpc.encoding import DEFAULT_BITS, INTEGER, MAX_MAGNITUDE, Scale
 from mpc.errors import RangeError
 from mpc.functions.exponential import MAX_EXP_BITS, check_exponent, exp2
 from mpc.functions.logarithm import of_mantissa
-from mpc.functions.normal import Normal, binary_scale, normalised, product, stated
+from mpc.functions.normalised import Normalised, binary_scale, normalised, product, stated
 from mpc.protocols.branches import both
 from mpc.tensor import SecretTensor, stack
 
@@ -71,7 +71,14 @@ def power(
 
 
 def _raised(
-    x: Normal, y: _Exponent, given: Scale, scale: Scale, top: float, invalid: SecretTensor, *, checked: bool
+    x: Normalised,
+    y: _Exponent,
+    given: Scale,
+    scale: Scale,
+    top: float,
+    invalid: SecretTensor,
+    *,
+    checked: bool,
 ) -> tuple[SecretTensor, SecretTensor, SecretTensor | None]:
     """|x|^y at `scale`; its sign, 0 out of the domain; if `checked`, flags of what is above 2^top."""
     scaled = y.times((x.bits - given.bits) - x.shift, of_mantissa(x, "log2", PLACES))
@@ -105,7 +112,7 @@ def _by_products(x: SecretTensor, exponent: int) -> SecretTensor:
     return root * root * x if exponent % 2 else root * root
 
 
-def _out_of_domain(x: Normal, lowest: int, *, signed: bool) -> SecretTensor:
+def _out_of_domain(x: Normalised, lowest: int, *, signed: bool) -> SecretTensor:
     """Flags of what is nearer to 0 than `lowest`, 0 or 1, or below 0 if not `signed`."""
     if lowest == 1:
         return (1 - x.nonzero).view(bound=1)

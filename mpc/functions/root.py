@@ -11,7 +11,7 @@ from mpc.checks import in_domain
 from mpc.encoding import DEFAULT_BITS, INTEGER, MAX_MAGNITUDE, Scale
 from mpc.errors import RangeError
 from mpc.functions.curves import curve
-from mpc.functions.normal import binary_scale, leading, power_factors, product, products, stated
+from mpc.functions.normalised import binary_scale, leading, power_factors, product, products, stated
 from mpc.functions.powers_of_two import KEPT_BITS
 from mpc.protocols.branches import both
 from mpc.tensor import SecretTensor

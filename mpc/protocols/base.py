@@ -123,7 +123,7 @@ class Protocol(ABC, Generic[ShareT]):
 
     @abstractmethod
     def reveal_to(self, x: ShareT, party: int) -> Tensor | None:
-        """The words, to one computing party only; None at the others."""
+        """The words, to one computing party only; None at the others. For recipients that compute."""
 
     @abstractmethod
     def compare_copies(self, inputs: dict[str, list[ShareT]]) -> None:

@@ -146,16 +146,16 @@ class Step:
     primitive: str
     turn: int = 0
 
-    def mask(self, peer: int, shape: torch.Size | tuple[int, ...], lane: int = 0) -> Tensor:
+    def mask(self, peer: int, shape: torch.Size | tuple[int, ...], stream: int = 0) -> Tensor:
         """Uniform words that only this party and `peer` know (`peer` = this party: it alone)."""
-        address = Address(self.primitive, self.branch, lane, self.index)
+        address = Address(self.primitive, self.branch, stream, self.index)
         words = torch.from_numpy(self.runtime.keys.words(self._place(peer), address, math.prod(shape)))
         return words if len(shape) == 1 else words.reshape(shape)
 
-    def digest(self, peer: int, data: bytes | memoryview, lane: int) -> bytes:
+    def digest(self, peer: int, data: bytes | memoryview, stream: int) -> bytes:
         """Salted digest that only `peer` can compare."""
         return self.runtime.keys.digest(
-            self._place(peer), Address(self.primitive, self.branch, lane, self.index), data
+            self._place(peer), Address(self.primitive, self.branch, stream, self.index), data
         )
 
     def send(self, to: int, *parts: Tensor) -> None:

@@ -269,7 +269,7 @@ def test_bits_of_words(protocol: str, seed: int, bits: int, places: int) -> None
         a, b = session.input(x, owner=0, bound=top), session.input(positive, owner=1, bound=top)
         return (
             words.from_planes(words.planes_of(a)), words.shift_right(a, min(places, bits)),
-            words.popcount(b), words.most_significant_bit(b), words.inject(a.less_bits(0), b),
+            words.popcount(b), words.most_significant_bit(b), mpc.where(a.less_bits(0), b, 0),
             words.shift_left(a, 1),
         )  # fmt: skip
 

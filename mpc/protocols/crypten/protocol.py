@@ -105,7 +105,7 @@ class CryptenProtocol(Protocol[CryptenShare]):
         """A part of a fresh sharing of zero: streams with the neighbours on a ring. No message."""
         step, party = self.runtime.step("zero"), self.runtime.party
         after, before = (party + 1) % self.parties, (party - 1) % self.parties
-        return combine(step.mask(after, shape, lane=party), step.mask(before, shape, lane=before))
+        return combine(step.mask(after, shape, stream=party), step.mask(before, shape, stream=before))
 
     # --- sharing and opening --------------------------------------------------------------------
 

@@ -137,16 +137,16 @@ def compare_copies(runtime: Runtime, inputs: dict[str, list[ReplicatedShare]]) -
     """
     step, party = runtime.step("compare_copies"), runtime.party
     after, before = following(party), preceding(party)
-    for lane, peer, pick in ((0, after, "next"), (1, before, "own")):
+    for stream, peer, pick in ((0, after, "next"), (1, before, "own")):
         digests = [
-            step.digest(peer, _bytes_of(shares, pick), 2 * place + lane)
+            step.digest(peer, _bytes_of(shares, pick), 2 * place + stream)
             for place, shares in enumerate(inputs.values())
         ]
         step.send_bytes(peer, b"".join(digests))
-    for lane, peer, pick in ((1, after, "next"), (0, before, "own")):
+    for stream, peer, pick in ((1, after, "next"), (0, before, "own")):
         theirs = step.recv_bytes(peer, DIGEST_BYTES * len(inputs))
         for place, (owner, shares) in enumerate(inputs.items()):
-            mine = step.digest(peer, _bytes_of(shares, pick), 2 * place + lane)
+            mine = step.digest(peer, _bytes_of(shares, pick), 2 * place + stream)
             if mine != theirs[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES]:
                 raise InputMismatch(
                     f"{owner} sent {runtime.channel.names[peer]} and this party two versions of its input.",

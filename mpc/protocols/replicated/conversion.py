@@ -233,15 +233,15 @@ def _finish_words(runtime: Runtime, pending: _Pending | Planes, elements: int) -
     masks = zero_masks(step, shape)
     part = kernels.cross_and(pending.x.pair, pending.y.pair, masks) ^ pending.left.own
     if party == 2:
-        bit = step.mask(2, shape, lane=1)
-        dealt = kernels.bits_to_words(bit[0], elements) - step.mask(0, words, lane=2)
+        bit = step.mask(2, shape, stream=1)
+        dealt = kernels.bits_to_words(bit[0], elements) - step.mask(0, words, stream=2)
         step.send(0, part ^ bit)
         step.send(1, part ^ bit, dealt)
         return spread(runtime, None, words)
     step.send(1 - party, part)
     theirs = step.recv(1 - party, shape)[0]
     if party == 0:
-        masked, share = step.recv(2, shape)[0], step.mask(2, words, lane=2)
+        masked, share = step.recv(2, shape)[0], step.mask(2, words, stream=2)
     else:
         masked, share = step.recv(2, shape, words)
     opened = (part ^ theirs ^ masked)[0]

@@ -1,4 +1,4 @@
-"""Fixed-point products whose truncation is exact but for the last bit (`mpc.protocols.truncation_pairs`).
+"""Fixed-point products whose truncation is exact but for the last bit (`mpc.protocols.shifts`).
 
 The truncation is fused with the product, so that the additive parts z_0 + z_1 + z_2 of a product are never
 reshared first. Two rounds, 16 bytes an output element from each party, whatever the number of bits.
@@ -24,7 +24,7 @@ from mpc.protocols.base import Cost
 from mpc.protocols.replicated.packages import PARTIES
 from mpc.protocols.replicated.shares import ReplicatedShare
 from mpc.protocols.runtime import Runtime, Step
-from mpc.protocols.truncation_pairs import OFFSET, check_shifts
+from mpc.protocols.shifts import OFFSET, check_shifts
 
 
 def truncate_parts(runtime: Runtime, part: Tensor, bits: int | Tensor) -> ReplicatedShare:
@@ -35,10 +35,10 @@ def truncate_parts(runtime: Runtime, part: Tensor, bits: int | Tensor) -> Replic
     check_shifts(bits)
     step, shape, party = runtime.step("truncate.open"), tuple(part.shape), runtime.party
     if party == 2:
-        return _dealt(step, step.mask(0, shape, lane=0) + step.mask(1, shape, lane=0) - part, bits)
+        return _dealt(step, step.mask(0, shape, stream=0) + step.mask(1, shape, stream=0) - part, bits)
     if party == 0:
         part = part + OFFSET
-    masked = part + step.mask(2, shape, lane=0)
+    masked = part + step.mask(2, shape, stream=0)
     step.send(1 - party, masked)
     return _shifted(step, masked + step.recv(1 - party, shape)[0], bits)
 
@@ -56,7 +56,7 @@ def _dealt(step: Step, r: Tensor, bits: int | Tensor) -> ReplicatedShare:
     """P2: the two-party shares of r's pair, and its components of the outcome."""
     shape = tuple(r.shape)
     low, top = step.runtime.kernels.truncation_pair(r, bits)
-    step.send(1, low - step.mask(0, shape, lane=1), top - step.mask(0, shape, lane=2))
+    step.send(1, low - step.mask(0, shape, stream=1), top - step.mask(0, shape, stream=2))
     return spread(step.runtime, None, shape)
 
 
@@ -64,7 +64,7 @@ def _shifted(step: Step, opened: Tensor, bits: int | Tensor) -> ReplicatedShare:
     """P0 and P1: from c and their shares of the pair."""
     runtime, shape = step.runtime, tuple(opened.shape)
     first = runtime.party == 0
-    low, top = (step.mask(2, shape, lane) for lane in (1, 2)) if first else step.recv(2, shape, shape)
+    low, top = (step.mask(2, shape, stream) for stream in (1, 2)) if first else step.recv(2, shape, shape)
 
     def shifted(minus: Tensor) -> Tensor:
         return runtime.kernels.truncation_share(opened, (low, top), bits, minus, first=first)

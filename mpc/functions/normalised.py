@@ -39,7 +39,7 @@ def stated(name: str, value: float | None, above: float = 0.0) -> None:
 
 
 @dataclass(frozen=True, repr=False)
-class Normal:
+class Normalised:
     """`[n]` words as fractions and powers of two: a word is its fraction times 2^(bits - shift)."""
 
     #: in [1/2, 1], with `bits` fraction bits; 0 for 0
@@ -59,7 +59,7 @@ class Normal:
         return from_digits(self.digits)
 
 
-def normalised(x: SecretTensor, *, signed: bool = False) -> Normal:
+def normalised(x: SecretTensor, *, signed: bool = False) -> Normalised:
     """`[n]` words with their highest 1 at the top; without `signed` a fraction below 0 means nothing.
 
     About 19 rounds for words of 62 bits: bits, prefix OR, conversion, the shift's power, a product.
@@ -72,7 +72,7 @@ def normalised(x: SecretTensor, *, signed: bool = False) -> Normal:
         top = (1 - top).view(bound=1)
     lift, some = products([factors, [top, above]])
     nonzero = (1 - some).view(bound=1) if signed else some
-    return Normal(product(x, lift, 0, 1 << bits), lift, digits, negative, nonzero, bits)
+    return Normalised(product(x, lift, 0, 1 << bits), lift, digits, negative, nonzero, bits)
 
 
 def leading(
