@@ -5,11 +5,11 @@ log(m) is a sum of waves (error below 2^-29, rounding included).
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 from mpc.checks import in_domain
 from mpc.encoding import DEFAULT_BITS, INTEGER
+from mpc.functions import exact
 from mpc.functions.curves import curve
 from mpc.functions.normalised import Normalised, binary_scale, normalised, product
 from mpc.tensor import SecretTensor
@@ -30,7 +30,7 @@ def log(x: SecretTensor, *, otherwise: float | None = None) -> SecretTensor:
     scale = binary_scale(x, DEFAULT_BITS, MOST_BITS)
     flat = x.view(scale=INTEGER).reshape(-1)
     normal = normalised(flat)
-    whole = ((normal.bits - x.scale.bits) - normal.shift) * round(math.log(2) * 2**LOG_BITS)
+    whole = ((normal.bits - x.scale.bits) - normal.shift) * round(exact.LN2 * 2**LOG_BITS)
     total = whole + of_mantissa(normal, "log", LOG_BITS)
     total = product(total, normal.nonzero, 0, total.bound)
     invalid = (1 - normal.nonzero).view(bound=1)

@@ -11,6 +11,7 @@ import numpy as np
 from mpc.checks import demand, in_domain
 from mpc.encoding import DEFAULT_BITS, INTEGER, MAX_MAGNITUDE, Scale
 from mpc.errors import RangeError
+from mpc.functions import exact
 from mpc.functions.exponential import MAX_EXP_BITS, check_exponent, exp2
 from mpc.functions.logarithm import of_mantissa
 from mpc.functions.normalised import Normalised, binary_scale, normalised, product, stated
@@ -51,8 +52,10 @@ def power(
     shape = np.broadcast_shapes(x.shape, y.shape if isinstance(y, SecretTensor) else ())
     exponent = _secret(y.broadcast_to(shape)) if isinstance(y, SecretTensor) else _public(y)
     smallest = max(1, int((least or 0) * x.scale.factor))
-    reach = exponent.reach(math.log2(smallest / x.scale.factor), math.log2(max(1, x.bound) / x.scale.factor))
-    top = reach if most is None else min(reach, math.log2(most))
+    reach = exponent.reach(
+        exact.log2(smallest / x.scale.factor), exact.log2(max(1, x.bound) / x.scale.factor)
+    )
+    top = reach if most is None else min(reach, exact.log2(most))
     check_exponent(top, scale, "least=..., a public lower bound on |x|, or most=..., one above the result")
 
     flat = x.broadcast_to(shape).view(scale=INTEGER).reshape(-1)
