@@ -56,7 +56,7 @@ _CONSTANTS: Final = (
 def engine_fingerprint() -> bytes:
     """32 bytes, the same at all parties whose shares fit together: for `Session.agree`. 8 ms, once.
 
-    Of the package's version, the constants above, and words that this machine's kernels make of fixed numbers.
+    Of the package's version, the constants above, and words that this machine's kernels make of fixed ones.
     """
     digest = hashlib.sha256(_LABEL)
     for part in (_version(), repr(_CONSTANTS)):

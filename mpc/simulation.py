@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from mpc import checks
-from mpc.bits import SecretBits
 from mpc.channel import ROUND_TIMEOUT_S, Traffic, memory_network
 from mpc.encoding import decode
 from mpc.errors import ConfigError, TriuneError
@@ -24,6 +23,7 @@ from mpc.protocols.runtime import Opening, Runtime
 from mpc.protocols.shapes import ShapesProtocol
 from mpc.protocols.table import protocol_class
 from mpc.randomness import FreshKeys, KeySource, Ledger, PairKeys
+from mpc.results import each_secret
 from mpc.session import Session
 from mpc.tensor import SecretTensor
 
@@ -68,37 +68,39 @@ class _Party(threading.Thread):
 
 
 def release(session: Session, value: Any) -> Any:
-    """Open what a program returned: tensors to numpy or Python numbers, containers item by item.
+    """Open what a program returned: tensors to numpy or Python numbers, whatever holds them item by item.
 
-    If the program made checks, one flag opens with the result: 1 if any of them fails. Then all secrets open
-    as 0, and `RangeError` names what was demanded, not which demand failed nor where.
+    All secrets open together, in one round. If the program made checks, one flag opens with them: 1 if any of
+    them fails. Then all secrets open as 0, and `RangeError` names what was demanded, not which demand failed
+    nor where. `NotSupported` for secrets inside of what is no container, as an `mpc.Order`.
     """
-    broken = checks.settle(session.runtime)
-    if broken is None:
-        return _each_secret(value, partial(_opened, session))
-    keep = 1 - broken
-    opened = _each_secret(value, lambda secret: _opened(session, secret * keep))
-    if session.protocol.open(broken.share, checks.FLAG).item():
+    secrets: list[SecretTensor] = []  # bits as words of 0 and 1
+    each_secret(
+        value, lambda one: secrets.append(one if isinstance(one, SecretTensor) else SecretTensor.of_bits(one))
+    )
+    broken = session.settle()
+    opened = iter(_opened(session, secrets, None if broken is None else 1 - broken))
+    if broken is not None and session.protocol.open(broken.share, checks.FLAG).item():
         raise checks.suppressed(session.checks)
-    return opened
+    return each_secret(value, lambda _: next(opened))
 
 
-def _opened(session: Session, secret: SecretTensor) -> Any:
-    opened = decode(session.protocol.reveal(secret.share).cpu().numpy(), secret.scale)
-    return opened.item() if opened.ndim == 0 else opened
-
-
-def _each_secret(value: Any, fn: Callable[[SecretTensor], Any]) -> Any:
-    """`fn` of every secret in a program's result; bits become words of 0 and 1."""
-    if isinstance(value, SecretTensor):
-        return fn(value)
-    if isinstance(value, SecretBits):
-        return fn(SecretTensor.of_bits(value))
-    if isinstance(value, Mapping):
-        return {key: _each_secret(item, fn) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_each_secret(item, fn) for item in value)
-    return value
+def _opened(session: Session, secrets: Sequence[SecretTensor], keep: SecretTensor | None) -> list[Any]:
+    """All of them in one message, times the flag `keep`."""
+    if not secrets:
+        return []
+    protocol = session.protocol
+    share = protocol.linear(
+        lambda *words: torch.cat([word.reshape(-1) for word in words]), *(one.share for one in secrets)
+    )
+    flat = SecretTensor(protocol, share)
+    opened = protocol.reveal((flat if keep is None else flat * keep).share).cpu().numpy()
+    ends = np.cumsum([one.size for one in secrets]).tolist()
+    parts = [
+        decode(opened[end - one.size : end].reshape(one.shape), one.scale)
+        for one, end in zip(secrets, ends, strict=True)
+    ]
+    return [part.item() if part.ndim == 0 else part for part in parts]
 
 
 def run_parties(

@@ -94,7 +94,7 @@ def reciprocal(
 def _quotient_scale(x: SecretTensor, y: SecretTensor) -> Scale:
     if x.scale.digits or y.scale.digits:
         raise RangeError(
-            "Decimals are not divided on shares.", remedy="Release the sums, or use a binary scale."
+            "Decimals are not divided on shares.", remedy="Take x.to_binary(bits), or release the sums."
         )
     return x.scale.join(y.scale).at_least(DEFAULT_BITS)
 

@@ -27,7 +27,7 @@ def binary_scale(x: SecretTensor, default: int, most: int) -> Scale:
     if x.scale.digits or x.scale.bits > most:
         raise RangeError(
             f"There is no such function of shares of {x.scale}: of decimals, or of more than {most} bits.",
-            remedy=f"Use a binary scale of at most {most} fraction bits.",
+            remedy=f"Take x.to_binary(bits), of at most {most} fraction bits.",
         )
     return x.scale.at_least(default)
 
