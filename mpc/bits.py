@@ -55,10 +55,12 @@ class SecretBits:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes, in bits."""
         return (*self.protocol.shape(self.share)[:-1], self.length)
 
     @property
     def ndim(self) -> int:
+        """How many axes there are."""
         return len(self.shape)
 
     def __len__(self) -> int:

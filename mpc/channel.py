@@ -47,9 +47,11 @@ class Tag(NamedTuple):
 
     @property
     def slot(self) -> tuple[tuple[int, ...], int]:
+        """The place that a message belongs to, without what is compared."""
         return self.branch, self.index
 
     def to_bytes(self) -> bytes:
+        """As it goes into the transcripts."""
         path = ".".join(map(str, self.branch))
         return f"{path}|{self.index}|{self.primitive}|{self.elements}".encode()
 
@@ -174,10 +176,12 @@ class Channel(ABC):
 
     @property
     def parties(self) -> int:
+        """How many have ends of this channel, helpers too."""
         return len(self.names)
 
     @abstractmethod
-    def send(self, to: int, tag: Tag, payload: Payload) -> None: ...
+    def send(self, to: int, tag: Tag, payload: Payload) -> None:
+        """Hand a message over to the link to `to`; what arrives is compared by its tag."""
 
     @abstractmethod
     def recv(self, frm: int, tag: Tag) -> tuple[Tag, Payload]:

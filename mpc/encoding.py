@@ -52,6 +52,7 @@ class Scale:
 
     @property
     def factor(self) -> int:
+        """Words to one unit of value: 2^bits 10^digits."""
         return int(2**self.bits * 10**self.digits)
 
     def __mul__(self, other: Scale) -> Scale:

@@ -40,8 +40,7 @@ def divide(
     without it y may be one unit of its scale, and the quotient as large as that makes it. Where y is 0, or
     nearer to 0 than `least`, the result is `otherwise`; without `otherwise` that is demanded not to happen
     (`mpc.checks`). Raises `RangeError` before anything runs if the quotient could leave the ring, and for
-    decimal scales. About 25 rounds; 30 where x has to be
-    normalised as well.
+    decimal scales. 30 rounds where x has to be normalised as well (docs/tables.md), else at most 25.
     """
     stated("least", least)
     shape = np.broadcast_shapes(x.shape, y.shape)

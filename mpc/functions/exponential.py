@@ -44,7 +44,7 @@ def exp(x: SecretTensor, *, most: float | None = None) -> SecretTensor:
     Error: below 2 units in the last place plus 2^-22 of the result. `most` is a public upper bound on x,
     which is demanded to hold (`mpc.checks`); without it x's own bound. To cut off instead: `mpc.clip` first.
     Raises `RangeError` before anything runs if e^most leaves the ring, and for decimals. 3 rounds where x's
-    bound is 4.8, else 12.
+    bound is 4.8, 10 within 16 (docs/tables.md).
     """
     stated("most", most, above=-math.inf)
     scale = binary_scale(x, DEFAULT_BITS, MAX_EXP_BITS)

@@ -25,7 +25,7 @@ def log(x: SecretTensor, *, otherwise: float | None = None) -> SecretTensor:
     """The natural logarithm at x's scale, of at least 16 fraction bits.
 
     Error: below 2 units in the last place. Where x is not above 0 the result is `otherwise`; without it that
-    is demanded not to happen (`mpc.checks`). `RangeError` for decimals. About 25 rounds.
+    is demanded not to happen (`mpc.checks`). `RangeError` for decimals. 24 rounds (docs/tables.md).
     """
     scale = binary_scale(x, DEFAULT_BITS, MOST_BITS)
     flat = x.view(scale=INTEGER).reshape(-1)

@@ -56,6 +56,7 @@ class Normalised:
 
     @property
     def shift(self) -> SecretTensor:
+        """How far the word was shifted to the left, `[n]`. No message."""
         return from_digits(self.digits)
 
 

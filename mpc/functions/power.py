@@ -41,7 +41,7 @@ def power(
     `least` is a public lower bound on |x| and belongs to the domain; `most` one above the result, which is
     demanded to hold (`mpc.checks`). Out of the domain the result is `otherwise`; without it that is demanded
     not to happen. `RangeError` before anything runs if the result could leave the ring, and for decimals.
-    Whole powers of integers: 1 round a product; a square of reals 2; else about 55.
+    Whole powers of integers: 1 round a product; a square of reals 2; else 36 for a public y (docs/tables.md).
     """
     stated("least", least)
     stated("most", most)

@@ -25,7 +25,7 @@ def sqrt(x: SecretTensor, *, otherwise: float | None = None) -> SecretTensor:
 
     Error: below 2 units in the last place plus 2^-22 of the root. Where x is below 0 the result is
     `otherwise`; without it that is demanded not to happen (`mpc.checks`). `RangeError` for decimals and for
-    bounds of 2^60 and above. About 26 rounds.
+    bounds of 2^60 and above. 23 rounds (docs/tables.md).
     """
     scale = _root_scale(x)
     bound = math.isqrt(x.bound << (2 * scale.bits - x.scale.bits)) + 4

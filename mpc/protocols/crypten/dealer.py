@@ -45,6 +45,7 @@ class Request:
     shapes: tuple[Shape, ...] = ()
 
     def to_words(self) -> Tensor:
+        """`[HEAD_WORDS]`, as it goes to the dealer."""
         words = [KINDS.index(self.kind)]
         for shape in (*self.shapes, (), ())[:2]:
             words += [len(shape), *shape, *[0] * (MAX_AXES - len(shape))]

@@ -57,21 +57,23 @@ def draw(runtime: Runtime, rows: int) -> Shuffle:
 
 
 def apply(runtime: Runtime, x: ReplicatedShare, shuffle: Shuffle) -> ReplicatedShare:
-    """The rows of `[n, ...]` in the shuffle's order."""
+    """The rows of `[n, ...]` in the shuffle's order. Two rounds; 8, 16 and 8 B (CCS 2021, section 4)."""
     return _permute(runtime, x, ORDER, shuffle.known)
 
 
 def undo(runtime: Runtime, x: ReplicatedShare, shuffle: Shuffle) -> ReplicatedShare:
-    """The rows back in the order that they had before the shuffle."""
+    """The rows back in the order that they had before the shuffle. As `apply`, with the pairs reversed."""
     inverse = {pair: runtime.kernels.inverse(places) for pair, places in shuffle.known.items()}
     return _permute(runtime, x, tuple(reversed(ORDER)), inverse)
 
 
 def apply_cost(elements: int) -> Cost:
+    """P0 and P2 send a word an element, P1 two."""
     return Cost(2, (8 * elements, 16 * elements, 8 * elements))
 
 
 def undo_cost(elements: int) -> Cost:
+    """As `apply_cost`."""
     return apply_cost(elements)
 
 

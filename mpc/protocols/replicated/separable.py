@@ -39,6 +39,7 @@ def separable(
 
 
 def separable_cost(elements: int, rows: int, truncations: int = 1) -> Cost:
+    """The dealt words from P2, and the truncations."""
     end = truncate_parts_cost(elements * truncations)
     return Cost(1 + end.rounds, (end.sent[0], end.sent[1], end.sent[2] + 8 * rows * elements))
 
