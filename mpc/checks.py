@@ -20,7 +20,7 @@ import numpy as np
 from mpc.encoding import INTEGER, Words
 from mpc.errors import ProtocolAbort, RangeError
 from mpc.packing import WORD_BITS
-from mpc.protocols.base import Runtime
+from mpc.protocols.runtime import Runtime
 from mpc.tensor import SecretTensor, stack
 
 #: Who may state a bound. An analyst may not: a flag would answer "is anybody above this?".
@@ -132,6 +132,27 @@ def require_settled(runtime: Runtime) -> None:
         raise ProtocolAbort(f"A result was to be released without its checks: {'; '.join(left)}.")
 
 
+def demand_within(
+    x: SecretTensor, bound: int | Words, why: str, *, least: int | Words | None = None
+) -> SecretTensor:
+    """x under a bound on its words that an algorithm keeps, and that is demanded to hold.
+
+    The words must lie from `least` (by default -bound) to `bound`; both are one for all, or words that
+    broadcast to x. Whatever x was said to be before: two comparisons over all 64 bit planes, 8 rounds, 54 B
+    an element and party; one word is kept for the release. Reveals nothing here. `RangeError` for an empty
+    range.
+    """
+    high = np.asarray(bound, dtype=np.int64)
+    low = -high if least is None else np.asarray(least, dtype=np.int64)
+    if np.any(low > high):
+        raise RangeError("A range that was stated is empty.", remedy="Exchange its ends.")
+    words = x.view(scale=INTEGER, bound=1)  # nothing is taken for granted of them: no bound is checked here
+    ends = stack([high - words, words - low])
+    flat = ends.protocol.linear(lambda word: word.reshape(-1), ends.share)
+    demand(ends.like(ends.protocol.sign(flat, WORD_BITS - 1), bound=1), why)
+    return x.view(bound=max(1, int(np.abs(low).max()), int(np.abs(high).max())))
+
+
 def assume_bound(
     x: SecretTensor,
     bound: int | Words,
@@ -142,22 +163,10 @@ def assume_bound(
 ) -> SecretTensor:
     """x under the bound on its words that `source` states, checked on shares; `what` names it in the result.
 
-    The words must lie from `least` (by default -bound) to `bound`; both are one for all, or words that
-    broadcast to x. Whatever x was said to be before: two comparisons over all 64 bit planes, 8 rounds, 54 B
-    an element and party; one word is kept for the release. Reveals nothing here. Raises `RangeError` for a
-    source that may not state bounds, and for an empty range.
+    As `demand_within`, with its cost and errors. `RangeError` also for a source that may not state bounds.
     """
-    high = np.asarray(bound, dtype=np.int64)
-    low = -high if least is None else np.asarray(least, dtype=np.int64)
     if source not in SOURCES:
         raise RangeError(
             f"A bound was stated by the {source}.", remedy=f"Bounds come from one of: {', '.join(SOURCES)}."
         )
-    if np.any(low > high):
-        raise RangeError("A range that was stated is empty.", remedy="Exchange its ends.")
-    words = x.view(scale=INTEGER, bound=1)  # nothing is taken for granted of them: no bound is checked here
-    ends = stack([high - words, words - low])
-    flat = ends.protocol.linear(lambda word: word.reshape(-1), ends.share)
-    beyond = ends.like(ends.protocol.sign(flat, WORD_BITS - 1), bound=1)
-    demand(beyond, f"{what} (stated by the {source})")
-    return x.view(bound=max(1, int(np.abs(low).max()), int(np.abs(high).max())))
+    return demand_within(x, bound, f"{what} (stated by the {source})", least=least)

@@ -22,8 +22,9 @@ from mpc.errors import ConfigError, RangeError
 from mpc.functions import numpy_names
 from mpc.kernels import Kernels
 from mpc.packing import WORD_BITS
-from mpc.protocols.base import Opening, Protocol, Runtime
+from mpc.protocols.base import Protocol
 from mpc.protocols.branches import gather
+from mpc.protocols.runtime import Opening, Runtime
 from mpc.protocols.table import protocol_class
 from mpc.randomness import PairKeys
 from mpc.tensor import SecretTensor
@@ -34,7 +35,10 @@ OPERATORS = numpy_names.OPERATORS
 
 
 class Session:
-    """One party's session. `strict` sessions (nodes) demand a public bound for every input."""
+    """One party's session. `strict` sessions (nodes) demand a public bound for every input.
+
+    `ConfigError` if the protocol is not ready for nodes, and for one that is not there.
+    """
 
     def __init__(
         self,
@@ -45,8 +49,14 @@ class Session:
         strict: bool = True,
         kernels: Kernels | None = None,
     ) -> None:
+        kind = protocol_class(protocol)
+        if strict and not kind.guarantees.node_ready:
+            raise ConfigError(
+                f"A node does not run the protocol {protocol}: {kind.guarantees.model}.",
+                remedy="Use replicated; in this process mpc.simulate runs it.",
+            )
         self.runtime = Runtime(channel, keys, kernels)
-        self.protocol: Protocol[Any] = protocol_class(protocol)(self.runtime)
+        self.protocol: Protocol[Any] = kind(self.runtime)
         self.strict = strict
 
     def __repr__(self) -> str:
@@ -54,6 +64,7 @@ class Session:
 
     @property
     def party(self) -> int:
+        """This party's place, from 0; of helpers, after the parties that compute."""
         return self.runtime.party
 
     @property
@@ -73,6 +84,7 @@ class Session:
 
     @property
     def traffic(self) -> Traffic:
+        """What this party has sent and received so far."""
         return self.runtime.channel.traffic
 
     def input(
@@ -113,14 +125,8 @@ class Session:
             raise RangeError(
                 "An input came without a public bound.", remedy="Give bound=..., from the catalogue's range."
             )
-        step = self.runtime.step("announce_bound")
-        if words is None:
-            return _largest_of(int(step.recv(owner, (1,))[0].item() % 63))
-        bits = magnitude(words).bit_length()
-        for peer in range(self.parties):
-            if peer != self.party:
-                step.send(peer, torch.tensor([bits]))
-        return _largest_of(bits)
+        bits = None if words is None else magnitude(words).bit_length()
+        return _largest_of(self.protocol.announce_bound(bits, owner))
 
     def secret(self, share: Any, scale: Scale, bound: int) -> SecretTensor:
         """A share that came from an outside owner, with its public scale and bound."""

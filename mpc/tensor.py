@@ -36,6 +36,7 @@ from mpc.encoding import (
 )
 from mpc.errors import NotSupported, RangeError
 from mpc.operators import provided
+from mpc.packing import WORD_BITS
 from mpc.protocols.base import Protocol
 
 Axes = int | Sequence[int] | None
@@ -58,8 +59,11 @@ class SecretTensor(Comparisons):
     def of_bits(cls, bits: SecretBits) -> SecretTensor:
         """0/1 words of the same shape: two rounds, 8 B a bit and party."""
         shape, kernels = bits.shape, bits.protocol.kernels
+        one_row = bits.length % WORD_BITS == 0 or math.prod(shape[:-1]) == 1
 
         def flatten(words: Tensor) -> Tensor:
+            if one_row:  # the rows stand one after the other as they are
+                return words.reshape(1, -1)
             return kernels.words_to_bits(kernels.bits_to_words(words, bits.length).reshape(1, -1))
 
         flat = bits.protocol.b2a(bits.protocol.linear(flatten, bits.share), math.prod(shape))
@@ -180,6 +184,20 @@ class SecretTensor(Comparisons):
         """Drop `bits` fraction bits: floor or ceiling. 2 rounds; 8, 8 and 16 B an element."""
         return self.shifted_down(bits).view(scale=Scale(self.scale.bits - bits, self.scale.digits))
 
+    def to_binary(self, bits: int) -> SecretTensor:
+        """The same value with `bits` fraction bits and no decimals, as curves, roots and quotients take.
+
+        Of binary scales exact, or floor or ceiling, as `rescale` and `truncate`. Of decimals within 2 units
+        in the last place: 2 rounds and 8, 8 and 16 B an element; 3 or 4 rounds and twice or thrice that where
+        words have more than about 31 bits. `RangeError` if it could leave the ring.
+        """
+        if not self.scale.digits:
+            finer = bits >= self.scale.bits
+            return self.rescale(Scale(bits)) if finer else self.truncate(self.scale.bits - bits)
+        inverse = factors.of_inverses(np.asarray(10**self.scale.digits)).scaled(bits - self.scale.bits)
+        words = self.view(scale=Scale(bits))
+        return words._by_reals(inverse, torch.mul, 1, "A decimal as a binary number", scale=Scale(bits))
+
     def shifted_down(self, places: int | Tensor) -> SecretTensor:
         """Words over 2^places at the same scale, floor or ceiling. 2 rounds; 8, 8 and 16 B an element.
 
@@ -272,10 +290,15 @@ class SecretTensor(Comparisons):
         return self.linear(lambda own: multiply(own, factor), bound=bound)
 
     def _by_reals(
-        self, given: factors.Factor, multiply: factors.Multiply, terms: int, what: str
+        self,
+        given: factors.Factor,
+        multiply: factors.Multiply,
+        terms: int,
+        what: str,
+        scale: Scale | None = None,
     ) -> SecretTensor:
-        """By real factors, within 2 units of this scale of at least 16 fraction bits."""
-        scale, terms = self.scale.at_least(DEFAULT_BITS), max(1, terms)
+        """By real factors, within 2 units of `scale`, or of this one with at least 16 fraction bits."""
+        scale, terms = scale or self.scale.at_least(DEFAULT_BITS), max(1, terms)
         factor, most = given.scaled(scale.bits - self.scale.bits), max(1, self.bound)
         bound = checked(math.ceil(most * terms * factor.magnitude) + 2, what, self)
         plan = factors.plan(most, terms, factor)

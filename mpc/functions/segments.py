@@ -51,7 +51,7 @@ class Segments:
     What opens depends on the starts being 0 or 1. So words of 0 and 1 are made bits first, of their lowest
     bit: 7 rounds and 40 B a row when they are made, of packed bits 6. `Segments.of_equal` of sorted columns
     has flags that are bits. `RangeError` for starts, or columns, of other shapes, and for words that are no
-    mask.
+    mask. Columns are `[n]`, or tables of them `[n, ...]`, whose columns are taken together.
     """
 
     def __init__(self, starts: SecretBits | SecretTensor) -> None:
@@ -74,23 +74,23 @@ class Segments:
         self._order = order_of_certain((1 - starts).view(bound=1)).fixed()  # first rows to the front
 
     def hold(self, x: SecretTensor) -> SecretTensor:
-        """`[n]`: for every row x at its segment's first row; 0 before the first. 5 rounds."""
+        """`[n, ...]`: for every row x at its segment's first row; 0 before the first. 5 rounds."""
         front, valid = self._order.apply(x, self.starts)
         return self._spread(front, valid)
 
     def running_sum(self, x: SecretTensor) -> SecretTensor:
-        """`[n]`: the sum of x from its segment's first row to the row itself. 5 rounds."""
-        sums = cumulative_sum(x)
+        """`[n, ...]`: the sum of x from its segment's first row to the row itself. 5 rounds."""
+        sums = cumulative_sum(x, 0)
         return (sums - self.hold(sums - x)).view(bound=sums.bound)
 
     def total(self, x: SecretTensor) -> SecretTensor:
-        """`[n]`: for every row the sum of x over its whole segment. 6 rounds."""
+        """`[n, ...]`: for every row the sum of x over its whole segment. 6 rounds."""
         totals, valid = self.totals(x)
         return self._spread(totals, valid)
 
     def totals(self, x: SecretTensor) -> tuple[SecretTensor, SecretTensor]:
-        """`[n]` sums over each segment, the segments in front and then 0; and 1 where there is a segment."""
-        sums = cumulative_sum(x)
+        """`[n, ...]` sums over each segment, the segments in front and then 0; `[n]`: 1 where one is."""
+        sums = cumulative_sum(x, 0)
         begins, ends, valid = self._borders((sums - x).view(bound=sums.bound), sums[-1:])
         return (ends - begins).view(bound=sums.bound), valid
 
@@ -99,30 +99,35 @@ class Segments:
         count = self.starts.shape[0]
         end = self.starts.lift(np.array([count], dtype=np.int64))
         begins, ends, valid = self._borders(indices(self.starts), end)
-        both = self._spread(stack([begins, ends], axis=1), valid.reshape(-1, 1)).view(bound=count)
+        both = self._spread(stack([begins, ends], axis=1), valid).view(bound=count)
         return both[:, 0], both[:, 1] - 1
 
     def front(self, x: SecretTensor) -> tuple[SecretTensor, SecretTensor]:
-        """`[n]` x of each segment's first row, the segments in front and then 0; and 1 where there is one."""
+        """`[n, ...]` x of each segment's first row, these in front and then 0; `[n]`: 1 where one is."""
         front, valid = self._order.apply(x, self.starts)
-        return (front * valid).view(bound=x.bound), valid
+        return (front * _beside(valid, x)).view(bound=x.bound), valid
 
     def _borders(self, x: SecretTensor, end: SecretTensor) -> tuple[SecretTensor, SecretTensor, SecretTensor]:
         """x at each segment's first row, and at the next one's, the segments in front; 1 where there is one.
 
-        `end` `[1]` stands for the row after the last: beyond the last segment both are `end`. 3 rounds.
+        `end` `[1, ...]` stands for the row after the last: beyond the last segment both are `end`. 3 rounds.
         """
         front, valid = self._order.apply(x, self.starts)
         if not len(front):
             return front, front, valid
-        begins = end + valid * (front - end.broadcast_to(front.shape))
+        begins = end + _beside(valid, x) * (front - end.broadcast_to(front.shape))
         return begins, concat([begins[1:], end]), valid
 
     def _spread(self, front: SecretTensor, valid: SecretTensor) -> SecretTensor:
         """What stands at the segments in front, to all their rows: differences go back, sums spread them."""
         before = concat([front[:1] * 0, front[:-1]])
-        steps = self._order.undo((front - before) * valid)[0]
+        steps = self._order.undo((front - before) * _beside(valid, front))[0]
         return steps.linear(lambda words: words.cumsum(0), bound=front.bound)
+
+
+def _beside(flags: SecretTensor, x: SecretTensor) -> SecretTensor:
+    """`[n]` flags, as they broadcast to x `[n, ...]`."""
+    return flags.reshape(len(flags), *[1] * (x.ndim - 1))
 
 
 def rank(x: Keys, ties: Ties = "average") -> SecretTensor:

@@ -155,7 +155,8 @@ def shuffle(*columns: SecretTensor) -> list[SecretTensor]:
 def order_by(keys: Keys, *, descending: bool = False) -> Order:
     """The stable order of rows by one key, or by several, the most significant first. Keys are `[n]`.
 
-    About 8 rounds for every 3 key bits. `RangeError` for keys of other shapes, `NotSupported` where the
+    Radix sorting under fresh shuffles (eprint 2022/1595, section 4): the rounds of `bit_planes` and 2, then
+    8 for every 3 key bits. `RangeError` for keys of other shapes, `NotSupported` where the
     protocol has no shuffle.
     """
     columns = [keys] if isinstance(keys, SecretTensor) else list(keys)

@@ -115,11 +115,6 @@ def most_significant_bit(x: SecretTensor) -> SecretTensor:
     return (flags[:bits].sum(0) - 1).reshape(*x.shape).view(bound=max(1, bits))
 
 
-def inject(bits: SecretBits, x: SecretTensor) -> SecretTensor:
-    """x where the bit is 1, else 0: a conversion of the bits and a product, 3 rounds."""
-    return SecretTensor.of_bits(bits) * x
-
-
 def join(parts: list[SecretBits]) -> SecretBits:
     """Planes of several, one after the other. No message."""
     protocol = parts[0].protocol

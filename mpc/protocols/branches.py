@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
 from mpc.errors import ProtocolAbort, TriuneError
-from mpc.protocols.base import Cost, Protocol, Runtime
+from mpc.protocols.base import Cost, Protocol
+from mpc.protocols.runtime import Runtime
 
 Result = TypeVar("Result")
 Other = TypeVar("Other")

@@ -123,6 +123,21 @@ def test_an_opening_settles_what_came_before_it_once() -> None:
     assert np.array_equal(runs(program)[0].result, np.arange(3))
 
 
+@everywhere
+def test_what_an_algorithm_keeps_can_be_demanded(protocol: str) -> None:
+    x = np.array([-3, 0, 7])
+
+    def program(session: Session, least: int | None) -> Any:
+        a = session.input(x, owner=0, bound=1 << 60)
+        made = checks.demand_within(a, 7, "an iteration stays within 7", least=least)
+        assert made.bound == 7
+        return made
+
+    assert np.array_equal(runs(lambda s: program(s, None), protocol)[0].result, x)
+    with pytest.raises(RangeError, match="an iteration stays within 7"):
+        runs(lambda s: program(s, 0), protocol)
+
+
 def test_an_analyst_states_nothing() -> None:
     with pytest.raises(RangeError, match="catalogue, holder"):
         runs(

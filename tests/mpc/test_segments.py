@@ -309,3 +309,38 @@ def test_a_protocol_without_permutations_says_so_before_it_works(protocol: str) 
         return mpc.searchsorted(a, a), mpc.cumulative_max(a)
 
     same(runs(program, protocol)[0].result, (x, x))
+
+
+@everywhere
+def test_tables_have_segments_too(protocol: str) -> None:
+    """Every operation of a table is that of its columns, in the rounds of one."""
+    x, starts = np.random.default_rng(5).integers(-99, 99, (40, 2, 3)), np.zeros(40, dtype=np.int64)
+    starts[[2, 3, 11, 30]] = 1
+
+    def program(session: Session) -> Any:
+        a = session.input(x, owner=0, bound=99)
+        made = mpc.Segments(session.input(starts, owner=1, bound=1))
+        wide = [made.hold(a), made.running_sum(a), made.total(a), made.totals(a)[0], made.front(a)[0]]
+        columns = [a[:, i, j] for i in range(2) for j in range(3)]
+        single = [
+            [ask(column) for column in columns]
+            for ask in (
+                made.hold, made.running_sum, made.total,
+                lambda c: made.totals(c)[0], lambda c: made.front(c)[0],
+            )
+        ]  # fmt: skip
+        return wide, single
+
+    wide, single = runs(program, protocol)[0].result
+    for table, columns in zip(wide, single, strict=True):
+        assert table.shape == x.shape
+        assert np.array_equal(table.reshape(40, 6), np.stack(columns, 1))
+
+    def rounds(shape: tuple[int, ...]) -> int:
+        def program(session: Session) -> Any:
+            a = session.input(np.ones(shape, dtype=np.int64), owner=0, bound=1)
+            return mpc.Segments(a.reshape(shape[0], -1)[:, 0]).total(a)
+
+        return mpc.rehearse(program).rounds
+
+    assert rounds((30,)) == rounds((30, 5))

@@ -27,7 +27,7 @@ def binary_scale(x: SecretTensor, default: int, most: int) -> Scale:
     if x.scale.digits or x.scale.bits > most:
         raise RangeError(
             f"There is no such function of shares of {x.scale}: of decimals, or of more than {most} bits.",
-            remedy=f"Use a binary scale of at most {most} fraction bits.",
+            remedy=f"Take x.to_binary(bits), of at most {most} fraction bits.",
         )
     return x.scale.at_least(default)
 
@@ -39,7 +39,7 @@ def stated(name: str, value: float | None, above: float = 0.0) -> None:
 
 
 @dataclass(frozen=True, repr=False)
-class Normal:
+class Normalised:
     """`[n]` words as fractions and powers of two: a word is its fraction times 2^(bits - shift)."""
 
     #: in [1/2, 1], with `bits` fraction bits; 0 for 0
@@ -56,10 +56,11 @@ class Normal:
 
     @property
     def shift(self) -> SecretTensor:
+        """How far the word was shifted to the left, `[n]`. No message."""
         return from_digits(self.digits)
 
 
-def normalised(x: SecretTensor, *, signed: bool = False) -> Normal:
+def normalised(x: SecretTensor, *, signed: bool = False) -> Normalised:
     """`[n]` words with their highest 1 at the top; without `signed` a fraction below 0 means nothing.
 
     About 19 rounds for words of 62 bits: bits, prefix OR, conversion, the shift's power, a product.
@@ -72,7 +73,7 @@ def normalised(x: SecretTensor, *, signed: bool = False) -> Normal:
         top = (1 - top).view(bound=1)
     lift, some = products([factors, [top, above]])
     nonzero = (1 - some).view(bound=1) if signed else some
-    return Normal(product(x, lift, 0, 1 << bits), lift, digits, negative, nonzero, bits)
+    return Normalised(product(x, lift, 0, 1 << bits), lift, digits, negative, nonzero, bits)
 
 
 def leading(
