@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from concurrent import futures
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -18,19 +19,21 @@ from parties.identity.keys import Identity
 from parties.identity.members import split_address
 from parties.management.datasets import DataSets
 from parties.node import config, machine, telemetry
+from parties.node.attempt import Seat
 from parties.node.compute import ComputeParty
 from parties.node.config import NodeConfig
 from parties.node.database import sqlite_url
+from parties.node.deadlines import DEADLINES, Deadlines
 from parties.node.desk import HolderDesk
 from parties.node.gates import AnalystGate, HolderGate
 from parties.node.holder import Holder
+from parties.node.running import RunningJobs
 from parties.node.storage import Storage
+from parties.node.transport import admission
 from parties.node.transport.mesh import Mesh, MeshEvents
 from parties.wire.analyst_pb2_grpc import add_AnalystGateServicer_to_server
 from parties.wire.holder_pb2_grpc import add_HolderGateServicer_to_server
 
-#: Each attached holder, link and watching analyst keeps one thread.
-SPARE_THREADS = 64
 STOP_GRACE_S = 0.5
 ATTACH_WAIT_S = 30.0
 DATABASE_FILE = "jobs.sqlite"
@@ -44,8 +47,9 @@ def open_storage(settings: NodeConfig) -> Storage:
 class Node:
     """One party's process: the holder role, the compute role, or both."""
 
-    def __init__(self, settings: NodeConfig) -> None:
+    def __init__(self, settings: NodeConfig, deadlines: Deadlines = DEADLINES) -> None:
         self.settings = settings
+        self.deadlines = replace(deadlines, round=settings.compute.round_timeout_s)
         self.identity = Identity.load(settings.keys)
         self.consortium = load_consortium(settings.consortium)
         self.member = self.consortium.check_own(self.identity)
@@ -59,6 +63,7 @@ class Node:
         self.storage: Storage | None = None
         self.mesh: Mesh | None = None
         self.holder: Holder | None = None
+        self.party: ComputeParty | None = None
         self._server: grpc.Server | None = None
 
     def start(self) -> None:
@@ -68,7 +73,7 @@ class Node:
         if "holder" in self.member.roles:
             datasets = DataSets(self.settings.state, self.identity.name)
             policy = self.settings.policy.policy()
-            self.holder = Holder(self.identity, self.consortium, datasets, policy)
+            self.holder = Holder(self.identity, self.consortium, datasets, policy, self.deadlines)
             self.holder.start()
 
     def _start_compute(self) -> None:
@@ -78,20 +83,24 @@ class Node:
             )
         kernels = machine.prepare(self.settings.compute)
         self.storage = open_storage(self.settings)
+        running = RunningJobs(self.identity.name, self.consortium)
+        events = MeshEvents(
+            running.on_offer, running.on_ready, running.on_verdict, running.on_abort, running.on_link
+        )
+        deadlines = self.deadlines
+        self.mesh = Mesh(self.identity, self.consortium, events, deadlines.round, deadlines.hello)
         policy = self.settings.policy.policy()
-        party = ComputeParty(self.identity, self.consortium, policy, self.storage, self.desk, kernels)
-        party.recover()
-        events = MeshEvents(party.on_offer, party.on_plan, party.on_verdict, party.on_abort, party.on_link)
-        self.mesh = Mesh(self.identity, self.consortium, events, self.settings.compute.round_timeout_s)
-        party.connect(self.mesh)
+        seat = Seat(self.identity, self.consortium, policy, self.desk, self.mesh, kernels, deadlines)
+        self.party = ComputeParty(seat, running, self.storage)
+        self.party.recover()
         if self.settings.compute.lane_port is not None:
             host = split_address(self.settings.listen)[0]
             self.mesh.lanes.open(host, self.settings.compute.lane_port)
-        threads = len(self.consortium.members) + SPARE_THREADS
+        threads = admission.threads(self.consortium)
         self._server = grpc.server(futures.ThreadPoolExecutor(threads), options=tls.SERVER_OPTIONS)
         self.mesh.register(self._server)
-        add_HolderGateServicer_to_server(HolderGate(party), self._server)
-        add_AnalystGateServicer_to_server(AnalystGate(party), self._server)
+        add_HolderGateServicer_to_server(HolderGate(self.party), self._server)
+        add_AnalystGateServicer_to_server(AnalystGate(self.party), self._server)
         tls.bind(self._server, self.settings.listen, tls.server_credentials(self.identity, self.consortium))
         self._server.start()
         self.mesh.start()
@@ -116,6 +125,8 @@ class Node:
         if self.mesh is not None:
             self.mesh.stop()
         self.desk.close()
+        if self.party is not None:
+            self.party.close()
         if self._server is not None:
             self._server.stop(STOP_GRACE_S).wait()
         if self.storage is not None:

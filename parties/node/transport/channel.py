@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from mpc.channel import Channel, Mailbox, Payload, Tag
-from mpc.errors import PeerVanished, ProtocolAbort, TriuneError
+from mpc.errors import ProtocolAbort, TriuneError
 from parties.node.transport.early import EarlyMessages
 from parties.node.transport.framing import split
 from parties.node.transport.inlet import Inlet
+from parties.node.transport.vanished import vanished
 
 #: Messages of a session not yet open are kept this many round timeouts: holders may still be sharing.
 EARLY_TIMEOUTS = 4
@@ -100,7 +101,7 @@ class Switchboard:
             # Here, under the lock: a link that breaks later finds the channel among the open ones.
             for peer in range(len(self._names)):
                 if peer != self._party and not self._linked(peer):
-                    channel.fail(self._vanished(peer))
+                    channel.fail(vanished(self._names[peer]))
         return channel
 
     def close(self, session: bytes) -> None:
@@ -131,15 +132,7 @@ class Switchboard:
             self._early.lose(peer)
             channels = list(self._open.values())
         for channel in channels:
-            channel.fail(self._vanished(peer))
-
-    def _vanished(self, peer: int) -> PeerVanished:
-        name = self._names[peer]
-        return PeerVanished(
-            f"{name} vanished in the middle of a session.",
-            remedy="Nothing was released. Submit the query again when that node is back.",
-            culprit=name,
-        )
+            channel.fail(vanished(self._names[peer]))
 
 
 def _dropped() -> ProtocolAbort:
