@@ -71,10 +71,13 @@ class Node:
         if "compute" in self.member.roles:
             self._start_compute()
         if "holder" in self.member.roles:
-            datasets = DataSets(self.settings.state, self.identity.name)
-            policy = self.settings.policy.policy()
-            self.holder = Holder(self.identity, self.consortium, datasets, policy, self.deadlines)
-            self.holder.start()
+            self._start_holder()
+
+    def _start_holder(self) -> None:
+        datasets = DataSets(self.settings.state, self.identity.name)
+        policy = self.settings.policy.policy()
+        self.holder = Holder(self.identity, self.consortium, datasets, policy, self.deadlines)
+        self.holder.start()
 
     def _start_compute(self) -> None:
         if not self.settings.listen:

@@ -15,7 +15,7 @@ from parties.wire.status import from_status, incident
 
 
 def from_holder(status: Status, holder: str) -> TriuneError:
-    """The error of a holder that refuses a job or cannot go on: its culprit is the holder, or nobody.
+    """The error of a holder that refuses a job or cannot go on: its culprit is the holder.
 
     It checks nobody's part in the protocol, and of a link that broke nobody else knows whose fault that was.
     """
@@ -24,9 +24,8 @@ def from_holder(status: Status, holder: str) -> TriuneError:
         return _unfit(holder)
     if isinstance(error, ChannelError):
         return vanished(holder)
-    if error.culprit not in ("", holder):
-        return type(error)(f"{holder} reports: {error.message}", remedy=error.remedy, culprit=holder)
-    return error
+    words = error.message if error.culprit in ("", holder) else f"{holder} reports: {error.message}"
+    return type(error)(words, remedy=error.remedy, culprit=holder)
 
 
 def from_peer(status: Status, peer: str, involved: Set[str], analyst: str) -> TriuneError:

@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from mpc.errors import IdentityError, ProtocolAbort, TriuneError
 from mpc.privacy.terms import Terms
 from mpc.randomness import PAIR_KEY_BYTES, Address, PairKeys
-from parties.identity.consortium import Consortium, Member
+from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
 from parties.law.terms import to_wire
 from parties.node import handshake
 from parties.node.handshake import ACCEPT, OFFER, VERDICT, Ticket
 from parties.wire.common_pb2 import Offer
+from tests.helping import member
 
 PLAN, NONCE = hashlib.sha256(b"plan").digest(), "0a" * 16
 SESSION = hashlib.sha256(b"session").digest()
@@ -31,15 +32,15 @@ P = 2**255 - 19
 HERE = Address("zero", (), 0, 1)
 
 
-def member(name: str, place: int) -> Member:
-    public = IDENTITIES[name].public()
-    compute = place < 3
-    roles = frozenset({"compute"} if compute else {"holder"})
-    address = f"127.0.0.1:{7000 + place}" if compute else ""
-    return Member(name, roles, address, public.tls_key, public.signing_key)
-
-
-CONSORTIUM = Consortium("test", True, tuple(member(name, place) for place, name in enumerate(NAMES)))
+ROLES = ("compute", "compute", "compute", "holder")
+CONSORTIUM = Consortium(
+    "test",
+    True,
+    tuple(
+        member(IDENTITIES[name], {role}, f"127.0.0.1:{7000 + place}" if role == "compute" else "")
+        for place, (name, role) in enumerate(zip(NAMES, ROLES, strict=True))
+    ),
+)
 
 
 def tickets(plan: bytes = PLAN, attempt: int = 1) -> list[Ticket]:

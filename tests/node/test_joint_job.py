@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,13 +31,7 @@ from parties.wire import analyst_pb2 as rpc
 from parties.wire import common_pb2 as wire
 from parties.wire import status, version
 from parties.wire.analyst_pb2_grpc import AnalystGateStub
-
-
-def until(done: Callable[[], Any], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "nothing happened"
-        time.sleep(0.02)
+from tests.helping import until
 
 
 @dataclass
