@@ -52,6 +52,7 @@ class Seat:
 
     @property
     def peers(self) -> tuple[str, ...]:
+        """The other two."""
         return tuple(name for name in self.names if name != self.identity.name)
 
 

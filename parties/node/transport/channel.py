@@ -40,16 +40,19 @@ class GrpcChannel(Channel):
         self._order = {peer: threading.Lock() for peer in range(len(names)) if peer != party}
 
     def send(self, to: int, tag: Tag, payload: Payload) -> None:
+        """Hand a message to the peer's link; `PeerVanished` or `PeerSilent` if that takes none."""
         with self._order[to]:  # both ends hash a peer's messages in the order of the stream
             for frame in split(self.session_id, tag, payload):
                 self._post(to, frame)
             self._count_sent(to, tag, payload)  # while gRPC already sends
 
     def recv(self, frm: int, tag: Tag) -> tuple[Tag, Payload]:
+        """The message with this tag; raises what ended the session, `PeerSilent` at the deadline."""
         inlet = self._inlet(frm)
         return self._mailbox.take(frm, tag) if inlet is None else self._mailbox.take(frm, tag, inlet.wait)
 
     def fail(self, error: TriuneError) -> None:
+        """End the session here: whoever waits gets this error."""
         self._mailbox.fail(error)
         for peer in self._order:
             inlet = self._inlet(peer)

@@ -72,6 +72,7 @@ class Lane:
             ) from None
 
     def close(self) -> None:
+        """Hang up."""
         _hang_up(self._socket)
 
 
@@ -150,6 +151,7 @@ class LaneDoor:
             lane.hang_up()
 
     def close(self) -> None:
+        """Listen no more, and hang up on everybody."""
         if self._listener is not None:
             with contextlib.suppress(OSError):
                 self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts

@@ -130,6 +130,7 @@ class Mesh:
         return self._board.open(session)
 
     def close(self, session: bytes) -> None:
+        """The session is over: what still comes for it is dropped."""
         self._board.close(session)
 
     def fail(self, session: bytes, error: TriuneError) -> None:
