@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from mpc.errors import CatalogueError, ChannelError, PlanRefused, TriuneError
+from mpc.errors import CatalogueError, ChannelError, PeerVanished, PlanRefused, TriuneError
 from mpc.protocols.replicated.packages import InputPackage, share_input
 from parties.identity import tls
 from parties.identity.consortium import Consortium
@@ -210,7 +210,7 @@ class Holder:
 
         If a link broke they may be about to: the compute parties see better which of them has died.
         """
-        if isinstance(error, ChannelError):
+        if isinstance(error, PeerVanished):
             part.over.wait(self._deadlines.lost_link)
         _log.info("job not served", job=plan_hash.hex()[:12], code=error.code, culprit=error.culprit)
         if not part.over.is_set():

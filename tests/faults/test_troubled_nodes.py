@@ -15,10 +15,11 @@ import grpc
 import pytest
 from structlog.testing import capture_logs
 
-from mpc.errors import PeerSilent, PlanExpired, StorageError, TriuneError
+from mpc.errors import PeerSilent, PlanExpired, PlanRefused, StorageError, TriuneError
 from parties.client import Space, connect
 from parties.client.job import Job
 from parties.identity import tls
+from parties.node import holder, running
 from parties.node.attempt import Attempt
 from parties.node.deadlines import Deadlines
 from parties.node.holder import Holder
@@ -379,6 +380,35 @@ def test_two_jobs_at_once_do_not_mix(box: Hospitals, space: Space) -> None:
         medians = [pool.submit(lambda: submit(space, "median:age").result().value) for _ in range(2)]
         assert [one.result(60) for one in counts] == [686] * 3
         assert [one.result(60) for one in medians] == [box.pooled.age.median()] * 2
+
+
+def test_a_holder_serves_only_so_many_jobs(
+    box: Hospitals, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch, box, "dora")
+    first = submit(space)
+    assert gate.reached.wait(20)
+    monkeypatch.setattr(holder, "MAX_JOBS", 1)
+    error = failure(submit(space))
+    assert "serves 1 jobs already" in error.message
+    assert (error.code, error.culprit in HOLDERS) == ("PLAN_REFUSED", True)
+    gate.go.set()
+    assert first.result().value == 686
+
+
+def test_a_compute_party_runs_only_so_many_jobs_of_an_analyst(
+    box: Hospitals, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch, box, "dora")
+    monkeypatch.setattr(running, "MAX_JOBS_OF_ANALYST", 1)
+    first = submit(space)
+    assert gate.reached.wait(20)
+    with pytest.raises(PlanRefused, match="runs 1 jobs of eve already"):
+        submit(space)
+    with connect(box.folder / "otto" / "analyst.toml") as other:
+        second = submit(other)
+        gate.go.set()
+        assert second.result().value == first.result().value == 686
 
 
 def test_a_plan_that_is_refused_at_once_stands_in_the_log(box: Hospitals, space: Space) -> None:

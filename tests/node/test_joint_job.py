@@ -223,6 +223,20 @@ def test_jobs_are_listed_page_by_page(house: House) -> None:
     assert {job.error.code for job in pages[0]} == {"PEER_VANISHED"}  # nobody works on them
 
 
+def test_a_page_of_long_plans_fits_into_one_answer(house: House) -> None:
+    storage, count = house.nodes[house.names[2]].storage, 40
+    for number in range(count):
+        plan_hash = (1000 + number).to_bytes(32, "big")
+        plan = bytes(200 << 10)
+        storage.put(Job(plan_hash, f"{1000 + number:032x}", "eve", plan, bytes(64), 10.0 + number, 0.0))
+    pages, before = [], 100.0
+    while not pages or pages[-1]:
+        pages.append(list(house.ask(house.names[2], "List", rpc.ListRequest(before=before)).jobs))
+        before = pages[-1][-1].created if pages[-1] else 0.0
+    assert [len(page) for page in pages] == [15, 15, 10, 0]
+    assert [job.created for page in pages for job in page] == [10.0 + n for n in reversed(range(count))]
+
+
 def test_one_analyst_cannot_take_all_threads(house: House) -> None:
     signed = sign_plan(house.plan("count"), house.identity)
     house.submit(signed, house.names[2])  # the others do not have it: it waits for them

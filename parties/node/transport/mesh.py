@@ -16,7 +16,7 @@ import grpc
 import structlog
 
 from mpc.channel import ROUND_TIMEOUT_S
-from mpc.errors import ChannelError, IdentityError, PeerVanished, ProtocolAbort, TriuneError
+from mpc.errors import ChannelError, IdentityError, ProtocolAbort, TriuneError
 from parties.identity import tls
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
@@ -163,10 +163,7 @@ class Mesh:
             raise vanished(self.names[peer])
         if len(frame) > LONG_FRAME_BYTES:
             self.lanes.resume()  # the peers may be sending at length, too: somebody must take it
-        try:
-            link.put(frame)
-        except PeerVanished:
-            raise vanished(self.names[peer]) from None
+        link.put(frame)
 
     def _inlet(self, peer: int) -> Inlet | None:
         return self.lanes.inlet(self.names[peer])
