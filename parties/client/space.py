@@ -160,7 +160,7 @@ class Space:
         signed = sign_plan(question.plan, self.identity)
         job = Job(self, question.plan, signed.hash, question)
         wire = common_pb2.SignedPlan(plan=signed.plan, signature=signed.signature)
-        replies = self.connection.attempt("Submit", pb.SubmitRequest(plan=wire, relay=False))
+        replies = self.connection.attempt("Submit", pb.SubmitRequest(plan=wire))
         errors = [reply for reply in replies.values() if isinstance(reply, TriuneError)]
         if errors:
             self.connection.attempt("Cancel", pb.JobRef(plan_hash=signed.hash))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,7 @@ from parties.identity.consortium import require_loopback_if_sandbox
 from parties.identity.keys import Identity
 from parties.node import config, telemetry
 from parties.node.config import NodeConfig
+from parties.node.deadlines import DEADLINES, Deadlines
 
 if TYPE_CHECKING:
     from parties.node.computing import Computing
@@ -35,9 +37,10 @@ _log = structlog.get_logger("triune.node")
 class Node:
     """One party's process: the holder role, the compute role, or both."""
 
-    def __init__(self, settings: NodeConfig) -> None:
+    def __init__(self, settings: NodeConfig, deadlines: Deadlines = DEADLINES) -> None:
         """Raises `ConfigError` or `IdentityError` for settings, keys and consortium that do not fit."""
         self.settings = settings
+        self.deadlines = replace(deadlines, round=settings.compute.round_timeout_s)
         self.identity = Identity.load(settings.keys)
         self.consortium = load_consortium(settings.consortium)
         self.member = self.consortium.check_own(self.identity)
@@ -47,40 +50,43 @@ class Node:
                 remedy="Point `keys` in node.toml to this party's own keys.",
             )
         require_loopback_if_sandbox(self.consortium, *([settings.listen] if settings.listen else []))
-        self._computing: Computing | None = None
-        self._holder: Holder | None = None
+        self.computing: Computing | None = None
+        self.holder: Holder | None = None
 
     @property
     def storage(self) -> JobStore | None:
         """The jobs, of a compute party that has started."""
-        return None if self._computing is None else self._computing.storage
+        return None if self.computing is None else self.computing.storage
 
     def start(self) -> None:
         """Open the port, dial the others. Raises `ConfigError` for a port or a database not to be had."""
         if "compute" in self.member.roles:
             from parties.node.computing import Computing
 
-            self._computing = Computing(self.settings, self.identity, self.consortium)
-            self._computing.start()
+            self.computing = Computing(self.settings, self.identity, self.consortium, self.deadlines)
+            self.computing.start()
         if "holder" in self.member.roles:
-            from parties.management.datasets import DataSets
-            from parties.node.holder import Holder
+            self._start_holder()
 
-            datasets = DataSets(self.settings.state, self.identity.name)
-            for name in datasets.damaged():
-                _log.warning("registration not usable, run `triune data add` again", dataset=name)
-            policy = self.settings.policy.policy()
-            self._holder = Holder(self.identity, self.consortium, datasets, policy)
-            self._holder.start()
+    def _start_holder(self) -> None:
+        from parties.management.datasets import DataSets
+        from parties.node.holder import Holder
+
+        datasets = DataSets(self.settings.state, self.identity.name)
+        for name in datasets.damaged():
+            _log.warning("registration not usable, run `triune data add` again", dataset=name)
+        policy = self.settings.policy.policy()
+        self.holder = Holder(self.identity, self.consortium, datasets, policy, self.deadlines)
+        self.holder.start()
 
     def missing(self) -> tuple[str, ...]:
         """The compute parties that a role of this node has no link to yet."""
         names = [member.name for member in self.consortium.compute]
         absent: set[str] = set()
-        if self._computing is not None:
-            absent |= {*names} - {self.identity.name, *self._computing.linked()}
-        if self._holder is not None:
-            absent |= {*names} - {*self._holder.attached()}
+        if self.computing is not None:
+            absent |= {*names} - {self.identity.name, *self.computing.linked()}
+        if self.holder is not None:
+            absent |= {*names} - {*self.holder.attached()}
         return tuple(name for name in names if name in absent)
 
     def wait_ready(self, timeout_s: float = ATTACH_WAIT_S) -> bool:
@@ -94,10 +100,10 @@ class Node:
 
     def stop(self) -> None:
         """Close all links, the port and the storage; also after a start that failed."""
-        if self._holder is not None:
-            self._holder.stop()
-        if self._computing is not None:
-            self._computing.stop()
+        if self.holder is not None:
+            self.holder.stop()
+        if self.computing is not None:
+            self.computing.stop()
 
 
 def run_node(config_path: Path) -> None:

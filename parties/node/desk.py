@@ -19,13 +19,15 @@ class HolderDesk:
         self._outboxes: dict[str, Outbox[ToHolder]] = {}
         self._registrations: dict[str, tuple[Registration, ...]] = {}
 
-    def attach(self, name: str, registrations: tuple[Registration, ...], outbox: Outbox[ToHolder]) -> None:
+    def attach(self, name: str, registrations: tuple[Registration, ...], outbox: Outbox[ToHolder]) -> bool:
+        """A holder's stream begins; True if it takes the place of another, which is closed."""
         with self._lock:
             previous = self._outboxes.get(name)
             self._outboxes[name] = outbox
             self._registrations[name] = registrations
         if previous is not None:
             previous.close()
+        return previous is not None
 
     def announce(self, name: str, registrations: tuple[Registration, ...]) -> None:
         """The holder's data sets have changed."""
@@ -41,10 +43,12 @@ class HolderDesk:
             return True
 
     def registrations(self) -> list[Registration]:
+        """What all holders announced that were attached since the node started."""
         with self._lock:
             return [item for held in self._registrations.values() for item in held]
 
     def missing(self, names: Iterable[str]) -> list[str]:
+        """Those of `names` that are not attached."""
         with self._lock:
             return [name for name in names if name not in self._outboxes]
 
@@ -58,6 +62,7 @@ class HolderDesk:
             outbox.put_control(frame)  # a holder that reads slowly must not hold up the others
 
     def close(self) -> None:
+        """End every stream."""
         with self._lock:
             outboxes = list(self._outboxes.values())
         for outbox in outboxes:

@@ -49,6 +49,7 @@ class Ticket:
 def make_offer(
     identity: Identity, plan_hash: bytes, plan_nonce: str, terms: Terms, attempt: int = 1
 ) -> Ticket:
+    """This party's signed offer to take part, with a fresh nonce and a fresh key."""
     ephemeral = X25519PrivateKey.generate()
     offer = Offer(
         plan_hash=plan_hash,
@@ -124,6 +125,7 @@ def _bound(offer: Offer, consortium: Consortium) -> bytes:
 
 
 def make_accept(identity: Identity, plan_hash: bytes, session: bytes, terms: Terms) -> Accept:
+    """A holder's signed consent to this session."""
     accept = Accept(plan_hash=plan_hash, session=session, party=identity.name, terms=to_wire(terms))
     accept.signature = identity.sign(ACCEPT, _signed_bytes(accept))
     return accept
@@ -139,6 +141,7 @@ def check_accept(accept: Accept, sender: str, consortium: Consortium) -> None:
 
 
 def make_verdict(identity: Identity, plan_hash: bytes, session: bytes) -> Verdict:
+    """This party's signed release of this session's result."""
     verdict = Verdict(plan_hash=plan_hash, session=session, party=identity.name, decision=RELEASE)
     verdict.signature = identity.sign(VERDICT, _signed_bytes(verdict))
     return verdict

@@ -1,18 +1,19 @@
 """The holder role: dial every compute party, decide for itself, share its own rows' sums.
 
 A holder trusts no compute party: it checks the plan, its own policy, and the three offers, each from
-that party's own stream, before it opens its file.
+that party's own stream, before it consents and opens its file.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import structlog
 
-from mpc.errors import CatalogueError, PlanRefused, SessionCancelled, TriuneError
+from mpc.errors import ChannelError, PeerVanished, PlanRefused, TriuneError
 from mpc.protocols.replicated.packages import InputPackage, share_input
 from parties.identity import tls
 from parties.identity.consortium import Consortium
@@ -21,10 +22,13 @@ from parties.law.policy import decide, demand
 from parties.law.rules import Case, Policy
 from parties.management.catalogue import Registration
 from parties.management.datasets import DataSets
-from parties.node import handshake
+from parties.node import handshake, reports
+from parties.node.deadlines import DEADLINES, Deadlines
 from parties.node.room import Room
 from parties.node.transport.dialling import keep_dialling
 from parties.node.transport.outbox import Outbox
+from parties.node.transport.vanished import vanished
+from parties.query.compile import Question
 from parties.query.plan import Plan, SignedPlan, open_plan
 from parties.query.validation import validate
 from parties.wire import common_pb2 as wire
@@ -33,11 +37,18 @@ from parties.wire.holder_pb2 import FromHolder, HolderHello, InputShare, ToHolde
 from parties.wire.holder_pb2_grpc import HolderGateStub
 
 CHUNK_BYTES = 1 << 20
-OFFER_TIMEOUT_S = 10.0
 LINK_TIMEOUT_S = 30.0
 ANNOUNCE_INTERVAL_S = 1.0
 MAX_JOBS = 32
 _log = structlog.get_logger("triune.holder")
+
+
+@dataclass
+class _Part:
+    """What this holder does for one job. `over`: a compute party has ended the job."""
+
+    room: Room = field(default_factory=Room)
+    over: threading.Event = field(default_factory=threading.Event)
 
 
 class Holder:
@@ -49,22 +60,27 @@ class Holder:
         consortium: Consortium,
         datasets: DataSets,
         policy: Policy,
+        deadlines: Deadlines = DEADLINES,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._identity, self._consortium, self._datasets = identity, consortium, datasets
-        self._policy, self._clock = policy, clock
+        self._policy, self._deadlines, self._clock = policy, deadlines, clock
         self._names = tuple(member.name for member in consortium.compute)
         self._lock = threading.Lock()
         self._outboxes: dict[str, Outbox[FromHolder]] = {}
-        self._rooms: dict[bytes, Room] = {}
+        self._parts: dict[bytes, _Part] = {}
         self._stopping = threading.Event()
+        #: what of its data sets each compute party was told last
+        self._announced: dict[str, Hashable] = {}
 
     def start(self) -> None:
+        """Dial every compute party, now and whenever a link breaks."""
         threading.Thread(target=self._announce_changes, daemon=True, name="announce").start()
         for name in self._names:
             threading.Thread(target=self._dial, args=(name,), daemon=True, name=f"attach {name}").start()
 
     def stop(self) -> None:
+        """End all links, for good."""
         self._stopping.set()
         with self._lock:
             outboxes = list(self._outboxes.values())
@@ -84,6 +100,7 @@ class Holder:
     def _dial_once(self, name: str) -> None:
         """Dial, and listen to the link to its end."""
         outbox: Outbox[FromHolder] = Outbox(name, LINK_TIMEOUT_S)
+        self._announced[name] = self._datasets.stamp()
         outbox.put_control(FromHolder(hello=self._hello()))
         with tls.channel(self._identity, self._consortium, name) as channel:
             frames = HolderGateStub(channel).Attach(iter(outbox), metadata=version.METADATA)
@@ -103,22 +120,18 @@ class Holder:
 
     def _announce_changes(self) -> None:
         """`triune data add` and `remove` take effect on a running node."""
-        known: HolderHello | None = None
         while not self._stopping.wait(ANNOUNCE_INTERVAL_S):
-            try:
-                current = self._hello()
-            except TriuneError as error:
-                _log.warning("registrations not readable", reason=error.message)
-                continue
-            if current != known:
-                self._tell_all(FromHolder(hello=current))
-                known = current
+            current = self._datasets.stamp()
+            for name in self.attached():
+                if self._announced.get(name) != current:
+                    self._announced[name] = current
+                    self._tell([name], FromHolder(hello=self._hello()))
 
-    def _tell_all(self, frame: FromHolder) -> None:
-        for name in self.attached():
+    def _tell(self, names: Sequence[str], frame: FromHolder) -> None:
+        for name in names:
             try:
-                self._tell(name, frame)
-            except TriuneError:
+                self._outbox(name).put_control(frame)
+            except ChannelError:
                 _log.info("not delivered", to=name)
 
     def _listen(self, name: str, outbox: Outbox[FromHolder], frames: Iterator[ToHolder]) -> None:
@@ -140,99 +153,108 @@ class Holder:
             if self._outboxes.get(name) is outbox:
                 del self._outboxes[name]
 
-    def _tell(self, name: str, frame: FromHolder) -> None:
+    def _outbox(self, name: str) -> Outbox[FromHolder]:
+        """The link to a compute party; `PeerVanished` if it is down."""
         with self._lock:
             outbox = self._outboxes.get(name)
         if outbox is None:
-            raise SessionCancelled(f"The link to {name} is down.", culprit=name)
-        outbox.put(frame, frame.ByteSize())
+            raise vanished(name)
+        return outbox
 
     # --- jobs -----------------------------------------------------------------------------------
 
     def _on_offer(self, name: str, offer: wire.Offer) -> None:
         with self._lock:
-            room = self._rooms.get(offer.plan_hash)
-        if room is None:
+            part = self._parts.get(offer.plan_hash)
+        if part is None:
             return
         try:
             handshake.check_offer(offer, name, self._consortium)
-            room.put("offer", name, offer)
+            part.room.put("offer", name, offer)
         except TriuneError as error:
-            room.fail(error)
+            part.room.fail(error)
 
     def _on_abort(self, name: str, abort: wire.Abort) -> None:
         with self._lock:
-            room = self._rooms.get(abort.plan_hash)
-        if room is not None:
-            room.fail(status.from_status(abort.status, name))
+            part = self._parts.get(abort.plan_hash)
+        if part is not None:
+            part.over.set()
+            part.room.fail(status.from_status(abort.status, name))
 
     def _on_job(self, signed: SignedPlan) -> None:
         """The first party to bring a plan starts it; a copy from another party changes nothing."""
         with self._lock:
-            if signed.hash in self._rooms:
+            if signed.hash in self._parts:
                 return
-            busy = len(self._rooms) >= MAX_JOBS
+            busy = len(self._parts) >= MAX_JOBS
             if not busy:
-                room = self._rooms[signed.hash] = Room()
+                part = self._parts[signed.hash] = _Part()
         if busy:
             self._refuse(signed.hash, _busy(self._identity.name))
             return
-        threading.Thread(target=self._serve, args=(signed, room), daemon=True).start()
+        name = f"share {signed.hash.hex()[:8]}"
+        threading.Thread(target=self._serve, args=(signed, part), daemon=True, name=name).start()
 
-    def _serve(self, signed: SignedPlan, room: Room) -> None:
+    def _serve(self, signed: SignedPlan, part: _Part) -> None:
         try:
-            self._take_part(signed, room)
-        except TriuneError as error:
-            _log.info("job not served", job=signed.hash.hex()[:12], code=error.code)
-            self._refuse(signed.hash, error)
+            self._take_part(signed, part.room)
         except Exception as error:  # noqa: BLE001 - the last line of defence: the log gets the detail
-            self._refuse(signed.hash, status.from_status(status.to_status(error)))
+            self._give_up(signed.hash, part, reports.own(error, self._identity.name))
         finally:
             with self._lock:
-                self._rooms.pop(signed.hash, None)
+                self._parts.pop(signed.hash, None)
+
+    def _give_up(self, plan_hash: bytes, part: _Part, error: TriuneError) -> None:
+        """Tell the parties why, unless they have ended the job themselves.
+
+        If a link broke they may be about to: the compute parties see better which of them has died.
+        """
+        if isinstance(error, PeerVanished):
+            part.over.wait(self._deadlines.lost_link)
+        _log.info("job not served", job=plan_hash.hex()[:12], code=error.code, culprit=error.culprit)
+        if not part.over.is_set():
+            self._refuse(plan_hash, error)
 
     def _refuse(self, plan_hash: bytes, error: TriuneError) -> None:
         refusal = wire.Abort(plan_hash=plan_hash, status=status.to_status(error))
-        self._tell_all(FromHolder(refusal=refusal))
+        self._tell(self.attached(), FromHolder(refusal=refusal))
 
     def _take_part(self, signed: SignedPlan, room: Room) -> None:
-        plan = open_plan(signed, self._consortium)
-        own = self._own_part(plan)
-        question = validate(plan, self._consortium, self._claimed(plan, own), int(self._clock()))
-        query = question.query
-        case = Case(plan.analyst, plan.dataset, query.extremes)
-        demand(decide(case, self._policy), self._identity.name)
-        offers = room.collect("offer", self._names, OFFER_TIMEOUT_S)
+        question = self._checked(signed)
+        plan, query = question.plan, question.query
+        offers = room.collect("offer", self._names, self._deadlines.holder_offers)
         session = handshake.session_of([offers[name] for name in self._names])
-        place = [part.name for part in plan.holders].index(self._identity.name)
-        rows = question.select(self._datasets.open_rows(plan.dataset))
-        blocks = query.at_holder(rows, place)
-        _log.debug("job accepted", job=signed.hash.hex()[:12], session=session.hex()[:12])
         accept = handshake.make_accept(self._identity, signed.hash, session, self._policy.terms)
         for name in self._names:
-            self._tell(name, FromHolder(accept=accept))
+            self._outbox(name).put_control(FromHolder(accept=accept))
+        _log.debug("job accepted", job=signed.hash.hex()[:12], session=session.hex()[:12])
+        place = [part.name for part in plan.holders].index(self._identity.name)
+        rows = question.select(self._datasets.open_rows(plan.dataset, columns=question.columns))
+        room.check()
+        blocks = query.at_holder(rows, place)
         for block in query.blocks_for(place):
+            room.check()
             packages = share_input(blocks[block.name], block.domain)
             for name, package in zip(self._names, packages, strict=True):
-                room.check()
-                self._send_block(name, session, block.name, package)
+                self._send_block(room, name, session, block.name, package)
+        _log.info("job shared", job=signed.hash.hex()[:12])
 
-    def _send_block(self, name: str, session: bytes, block: str, package: InputPackage) -> None:
+    def _checked(self, signed: SignedPlan) -> Question:
+        """What the plan asks, if it makes sense and this holder's policy allows it."""
+        plan = open_plan(signed, self._consortium)
+        own = self._datasets.find(plan.dataset)
+        question = validate(plan, self._consortium, self._claimed(plan, own), int(self._clock()))
+        case = Case(plan.analyst, plan.dataset, question.query.extremes)
+        demand(decide(case, self._policy), self._identity.name)
+        return question
+
+    def _send_block(self, room: Room, name: str, session: bytes, block: str, package: InputPackage) -> None:
         data = package.to_bytes()
         for offset in range(0, len(data), CHUNK_BYTES):
+            room.check()
             piece = data[offset : offset + CHUNK_BYTES]
             share = InputShare(session=session, block=block, offset=offset, total=len(data), payload=piece)
-            self._tell(name, FromHolder(share=share))
-
-    def _own_part(self, plan: Plan) -> Registration:
-        for item in self._datasets.list():
-            if item.dataset == plan.dataset:
-                return item
-        raise CatalogueError(
-            f"{self._identity.name} holds no data set {plan.dataset!r}.",
-            remedy="Fetch the catalogue again and retry.",
-            culprit=self._identity.name,
-        )
+            self._outbox(name).put(FromHolder(share=share), len(piece))
 
     def _claimed(self, plan: Plan, own: Registration) -> list[Registration]:
         """What the plan says of the other holders, and what is true of this one."""

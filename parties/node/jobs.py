@@ -15,6 +15,8 @@ from mpc.errors import JobError
 
 
 class State(StrEnum):
+    """Where a job stands; the last four are ends."""
+
     SUBMITTED = "submitted"
     VALIDATED = "validated"
     APPROVED = "approved"
@@ -52,6 +54,8 @@ class Fault:
 
 @dataclass(frozen=True)
 class JobCost:
+    """What a session took at this party."""
+
     seconds: float = 0.0
     rounds: int = 0
     bytes_sent: int = 0
@@ -77,6 +81,7 @@ class Job:
 
     @property
     def is_final(self) -> bool:
+        """Whether the job has ended."""
         return not NEXT[self.state]
 
     def to(self, state: State, now: float, **changes: object) -> Job:

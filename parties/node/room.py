@@ -19,19 +19,18 @@ class Room:
         self._failure: TriuneError | None = None
 
     def put(self, kind: str, sender: str, message: Any) -> None:
-        """Leave a message; nobody may send a second, different one."""
+        """Leave a message; `ProtocolAbort` for a second, different one of the same sender and kind."""
         with self._changed:
             known = self._messages.setdefault((kind, sender), message)
             if known is not message and known != message:
                 raise ProtocolAbort(f"{sender} sent two different messages of kind {kind}.", culprit=sender)
             self._changed.notify_all()
 
-    def peek(self, kind: str, sender: str) -> Any | None:
-        with self._changed:
-            return self._messages.get((kind, sender))
-
     def collect(self, kind: str, senders: Sequence[str], timeout_s: float) -> dict[str, Any]:
-        """One message of each sender, in order. `PeerSilent` names the first that is missing."""
+        """One message of each sender, in order.
+
+        Raises `PeerSilent` for the first that is missing at the deadline, and what the room failed with.
+        """
         deadline = time.monotonic() + timeout_s
         with self._changed:
             self._changed.wait_for(
@@ -49,7 +48,10 @@ class Room:
             return {sender: self._messages[kind, sender] for sender in senders}
 
     def wait_until(self, done: Callable[[], bool], timeout_s: float) -> bool:
-        """Wait for an outside condition, looking again now and then; raises if the room failed."""
+        """Wait for an outside condition, looking again now and then; whether it came about.
+
+        Raises what the room failed with.
+        """
         deadline = time.monotonic() + timeout_s
         with self._changed:
             while not done() and time.monotonic() < deadline:
@@ -59,6 +61,7 @@ class Room:
         return done()
 
     def fail(self, error: TriuneError) -> None:
+        """Wake whoever waits, now or later, with this error; only the first one counts."""
         with self._changed:
             if self._failure is None:
                 self._failure = error

@@ -40,12 +40,10 @@ class Catalogue(_message.Message):
     def __init__(self, registrations: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class SubmitRequest(_message.Message):
-    __slots__ = ("plan", "relay")
+    __slots__ = ("plan",)
     PLAN_FIELD_NUMBER: _ClassVar[int]
-    RELAY_FIELD_NUMBER: _ClassVar[int]
     plan: _common_pb2.SignedPlan
-    relay: bool
-    def __init__(self, plan: _Optional[_Union[_common_pb2.SignedPlan, _Mapping]] = ..., relay: _Optional[bool] = ...) -> None: ...
+    def __init__(self, plan: _Optional[_Union[_common_pb2.SignedPlan, _Mapping]] = ...) -> None: ...
 
 class ListRequest(_message.Message):
     __slots__ = ("plan_hash", "before")

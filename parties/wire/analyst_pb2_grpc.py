@@ -103,7 +103,7 @@ class AnalystGateServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Cancel(self, request, context):
-        """a job in a final state stays as it is
+        """answers the final state; one that was final stays as it is
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

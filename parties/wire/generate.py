@@ -40,7 +40,7 @@ def stale() -> list[str]:
 
 
 def main() -> int:
-    """Writes the code."""
+    """Write the generated code anew."""
     for name, text in generated().items():
         (HERE / name).write_text(text)
     return 0

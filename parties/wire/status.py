@@ -63,17 +63,25 @@ def to_status(error: BaseException) -> Status:
             remedy=error.remedy[:_MAX_TEXT_CHARS],
             culprit=error.culprit[:64],
         )
-    incident = secrets.token_hex(4)
-    _log.error("incident", incident=incident, kind=type(error).__name__, exc_info=error)
-    return Status(
-        code=RemoteError.code,
-        message=f"A party failed unexpectedly (incident {incident}).",
+    return to_status(incident(error))
+
+
+def incident(error: BaseException, name: str = "") -> RemoteError:
+    """The public form of an unexpected exception of `name`: a number under which the log has the rest."""
+    number = secrets.token_hex(4)
+    _log.error("incident", incident=number, kind=type(error).__name__, exc_info=error)
+    return RemoteError(
+        f"{name or 'A party'} failed unexpectedly (incident {number}).",
         remedy="Its operator finds the incident in the node's log.",
+        culprit=name,
     )
 
 
 def from_status(status: Status, peer: str = "") -> TriuneError:
-    """The exception of a received status; texts are cut to a sane length."""
+    """The exception of a received status, word for word but cut to a sane length.
+
+    Whom it names is the sender's claim: `parties.node.reports` judges what ends a job.
+    """
     kind = BY_CODE.get(status.code, RemoteError)
     return kind(
         _clean(status.message) or f"{peer or 'A party'} reported an error without words.",

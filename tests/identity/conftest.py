@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from dataclasses import dataclass, field
@@ -11,37 +10,26 @@ import grpc
 import pytest
 
 from mpc.errors import IdentityError
+from parties.demo.processes import free_ports
 from parties.identity import tls
-from parties.identity.consortium import Consortium, Member
+from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
+from tests.helping import member
 
 COMPUTE = ("alpha", "beta", "gamma")
 OTHERS = {"delta": "holder", "ana": "analyst"}
 
 
-def member(identity: Identity, role: str, address: str = "") -> Member:
-    public = identity.public()
-    return Member(identity.name, frozenset({role}), address, public.tls_key, public.signing_key)
-
-
 def found(identities: dict[str, Identity], addresses: dict[str, str]) -> Consortium:
     """A sandbox consortium of these parties, signed by all."""
     members = tuple(
-        member(identity, OTHERS.get(name, "compute"), addresses.get(name, ""))
+        member(identity, {OTHERS.get(name, "compute")}, addresses.get(name, ""))
         for name, identity in identities.items()
     )
     consortium = Consortium("heart study", sandbox=True, members=members)
     for identity in identities.values():
         consortium = consortium.signed_by(identity)
     return consortium
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,13 +32,7 @@ from parties.wire import analyst_pb2 as rpc
 from parties.wire import common_pb2 as wire
 from parties.wire import status, version
 from parties.wire.analyst_pb2_grpc import AnalystGateStub
-
-
-def until(done: Callable[[], Any], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "nothing happened"
-        time.sleep(0.02)
+from tests.helping import until
 
 
 @dataclass
@@ -146,15 +139,6 @@ def test_the_same_plan_again_is_the_same_job(house: House) -> None:
     assert house.submit(signed, house.names[0]).session == first.session
 
 
-def test_a_party_passes_a_plan_on(house: House) -> None:
-    signed = sign_plan(house.plan("count"), house.identity)
-    sent = wire.SignedPlan(plan=signed.plan, signature=signed.signature)
-    house.ask(house.names[1], "Submit", rpc.SubmitRequest(plan=sent, relay=True))
-    for name in house.names:
-        until(lambda name=name: house.jobs_of(signed, name))
-        assert house.wait(signed, name).state == rpc.RELEASED
-
-
 def test_a_plan_that_only_one_party_has_ends_and_names_who_lacks_it(house: House) -> None:
     signed = sign_plan(house.plan("count"), house.identity)
     house.submit(signed, house.names[0])
@@ -242,6 +226,20 @@ def test_jobs_are_listed_page_by_page(house: House) -> None:
     assert {job.error.code for job in pages[0]} == {"PEER_VANISHED"}  # nobody works on them
 
 
+def test_a_page_of_long_plans_fits_into_one_answer(house: House) -> None:
+    storage, count = house.nodes[house.names[2]].storage, 40
+    for number in range(count):
+        plan_hash = (1000 + number).to_bytes(32, "big")
+        plan = bytes(200 << 10)
+        storage.put(Job(plan_hash, f"{1000 + number:032x}", "eve", plan, bytes(64), 10.0 + number, 0.0))
+    pages, before = [], 100.0
+    while not pages or pages[-1]:
+        pages.append(list(house.ask(house.names[2], "List", rpc.ListRequest(before=before)).jobs))
+        before = pages[-1][-1].created if pages[-1] else 0.0
+    assert [len(page) for page in pages] == [15, 15, 10, 0]
+    assert [job.created for page in pages for job in page] == [10.0 + n for n in reversed(range(count))]
+
+
 def test_one_analyst_cannot_take_all_threads(house: House) -> None:
     signed = sign_plan(house.plan("count"), house.identity)
     house.submit(signed, house.names[2])  # the others do not have it: it waits for them
@@ -252,7 +250,7 @@ def test_one_analyst_cannot_take_all_threads(house: House) -> None:
         assert all(next(stream).state < rpc.RELEASED for stream in streams)
         with pytest.raises(grpc.RpcError) as refusal:
             next(stub.Watch(rpc.JobRef(plan_hash=plan_hash), metadata=version.METADATA))
-        assert "eve watches 16 jobs" in str(status.from_rpc_error(refusal.value, house.names[2]))
+        assert "eve has 16 watched jobs" in str(status.from_rpc_error(refusal.value, house.names[2]))
         assert len(house.registrations()) == 4
         for stream in streams:
             stream.cancel()

@@ -9,10 +9,10 @@ import pytest
 
 from mpc.errors import TriuneError
 from parties.client import Space, connect
-from parties.node import attempt, handshake
+from parties.node import handshake
 from parties.wire.common_pb2 import Verdict
+from tests.helping import HOLDERS
 
-HOLDERS = ("ada", "bert", "cleo", "dora")
 Make = Callable[..., Verdict]
 
 
@@ -67,19 +67,3 @@ def test_a_verdict_that_does_not_hold_keeps_everything_closed(
     error, stored = outcome(hospitals, space)
     assert error.culprit == "cleo", str(error)
     assert stored[:2] == [None, None]
-
-
-def test_a_verdict_that_never_comes_keeps_everything_closed(
-    hospitals: Any, space: Space, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    collect = attempt.Attempt._collect_verdicts
-
-    def silent(self: attempt.Attempt) -> None:
-        if self._seat.identity.name == "cleo":
-            raise handshake.ProtocolAbort("cleo does not release.", culprit="cleo")
-        collect(self)
-
-    monkeypatch.setattr(attempt.Attempt, "_collect_verdicts", silent)
-    error, stored = outcome(hospitals, space)
-    assert error.culprit == "cleo"
-    assert stored == [None, None, None]

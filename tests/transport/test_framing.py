@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
@@ -31,19 +32,58 @@ def small(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
-@given(
-    st.builds(
-        Data,
-        session=st.binary(max_size=40), branch=st.lists(st.integers(0, 9), max_size=3),
-        index=st.integers(0, 2**32 - 1),
-        primitive=st.text(max_size=80), elements=st.integers(0, 2**40), offset=st.integers(0, 40),
-        total=st.integers(0, 40), payload=st.binary(max_size=48),
-    )
-)  # fmt: skip
-def test_forged_pieces_are_refused_or_are_whole_messages(data: Data) -> None:
-    with contextlib.suppress(ProtocolAbort):
-        message = Assembler("mallory").add(piece_of(data))
-        assert message is None or len(message[1]) == 8 * message[0].elements
+NUMBERS = ("index", "elements", "depth", "offset", "total")
+
+
+@contextmanager
+def pieces_of_64_bytes() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(framing, "CHUNK_BYTES", 64)
+        yield
+
+
+def valid_pieces(words: int) -> list[Data]:
+    payload = bytes(range(256))[: 8 * words]
+    return [
+        MeshFrame.FromString(raw).data for raw in split(SESSION, Tag((1, 2), 3, "mul", words, 4), payload)
+    ]
+
+
+@given(st.integers(0, 32), st.data())
+def test_one_damaged_field_is_refused_or_ends_in_a_whole_message(words: int, data: st.DataObject) -> None:
+    """Whatever is altered in one of the pieces of a valid message: no message of another length comes out."""
+    with pieces_of_64_bytes():
+        pieces = valid_pieces(words)
+        damage(data.draw(st.sampled_from(pieces)), data)
+        assembler = Assembler("mallory")
+        for piece in pieces:
+            with contextlib.suppress(ProtocolAbort):
+                message = assembler.add(piece_of(piece))
+                assert message is None or len(message[1]) == 8 * message[0].elements == 8 * words
+
+
+def damage(piece: Data, data: st.DataObject) -> None:
+    field = data.draw(st.sampled_from([*NUMBERS, "session", "primitive", "branch", "payload"]))
+    if field in NUMBERS:
+        near = st.integers(-65, 65).map(lambda step: max(0, getattr(piece, field) + step))
+        wild = st.integers(0, 2**32 - 1)
+        setattr(piece, field, data.draw(near | wild))
+    elif field == "branch":
+        piece.branch[:] = data.draw(st.lists(st.integers(0, 9), max_size=70))
+    elif field == "primitive":
+        piece.primitive = data.draw(st.text(max_size=80))
+    else:
+        setattr(piece, field, data.draw(st.binary(max_size=130)))
+
+
+@pytest.mark.parametrize("words", [0, 1, 8, 9, 32])
+def test_undamaged_pieces_come_out_as_they_went_in(words: int) -> None:
+    with pieces_of_64_bytes():
+        assembler = Assembler("ada")
+        *before, last = [assembler.add(piece_of(piece)) for piece in valid_pieces(words)]
+    assert before == [None] * max(0, (words - 1) // 8)
+    assert last is not None
+    assert bytes(last[1]) == bytes(range(256))[: 8 * words]
 
 
 messages = st.builds(
@@ -93,11 +133,10 @@ def test_what_is_sent_is_protobuf(payload: bytes, branch: list[int]) -> None:
 
 @given(st.binary(max_size=60))
 def test_what_is_no_frame_names_the_peer(raw: bytes) -> None:
-    for forged in (raw, b"\x12" + raw, b"\x12" + bytes([len(raw)]) + raw):
-        with contextlib.suppress(ProtocolAbort):
-            assert isinstance(parsed(forged, "mallory"), Piece | MeshFrame)
-    with pytest.raises(ProtocolAbort, match="mallory"):
-        parsed(b"\x12\xff" + raw, "mallory")
+    """A frame whose length lies is none; nor is what protobuf cannot read."""
+    for forged in (b"\x12\xff" + raw, b"\x12" + bytes([len(raw) + 1]) + raw, b"\xff" * 11 + raw):
+        with pytest.raises(ProtocolAbort, match="mallory"):
+            parsed(forged, "mallory")
 
 
 def test_pieces_out_of_order_are_refused() -> None:

@@ -7,8 +7,7 @@ import dataclasses
 import socket
 import struct
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -16,11 +15,12 @@ import pytest
 
 from mpc.errors import ConfigError, PeerSilent, PeerVanished, ProtocolAbort
 from parties.identity import tls_sockets
-from parties.identity.consortium import Consortium, Member
+from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
 from parties.node.transport import inlet, lanes
 from parties.node.transport.inlet import Inlet
 from parties.node.transport.lanes import Lane, LaneDoor
+from tests.helping import member, until
 
 NAMES = ("ada", "bert", "cleo")
 PATIENCE_S = 20.0
@@ -64,13 +64,6 @@ class Bert:
         return secured
 
 
-def until(done: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not done():
-        assert time.monotonic() < deadline, "nothing happened"
-        time.sleep(0.01)
-
-
 def flood(lane: Lane, frames: int = 1000) -> None:
     for _ in range(frames):
         lane.put(bytes(1 << 20))
@@ -79,12 +72,7 @@ def flood(lane: Lane, frames: int = 1000) -> None:
 @pytest.fixture
 def bert() -> Iterator[Bert]:
     identities = {name: Identity.generate(name) for name in NAMES}
-    members = []
-    for place, (name, identity) in enumerate(identities.items()):
-        public = identity.public()
-        members.append(
-            Member(name, frozenset({"compute"}), f"127.0.0.1:{place + 1}", public.tls_key, public.signing_key)
-        )
+    members = [member(identities[name], address=f"127.0.0.1:{place + 1}") for place, name in enumerate(NAMES)]
     consortium, frames = Consortium("test", True, tuple(members)), []
     made = Bert(identities, consortium, frames)
     made.door = LaneDoor(identities["bert"], consortium, frozenset({"ada"}), lambda _: made.take)

@@ -32,7 +32,7 @@ from mpc.session import Session
 from mpc.simulation import run_parties
 from parties.demo.processes import free_ports
 from parties.identity import tls
-from parties.identity.consortium import Consortium, Member
+from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
 from parties.node.transport.channel import GrpcChannel
 from parties.node.transport.framing import CHUNK_BYTES
@@ -41,16 +41,10 @@ from parties.wire import status, version
 from parties.wire.common_pb2 import Offer
 from parties.wire.mesh_pb2 import Data, MeshFrame, MeshHello
 from parties.wire.mesh_pb2_grpc import MeshStub
+from tests.helping import member, until
 
 NAMES = ("ada", "bert", "cleo")
 SESSION = bytes(range(32))
-
-
-def until(done: Callable[[], Any], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "nothing happened"
-        time.sleep(0.01)
 
 
 @dataclass
@@ -91,12 +85,11 @@ class Peer:
 @pytest.fixture(params=[False, True], ids=["links", "lanes"])
 def peers(request: pytest.FixtureRequest) -> Iterator[list[Peer]]:
     identities = [Identity.generate(name) for name in NAMES]
-    members = []
-    for identity, port in zip(identities, free_ports(len(NAMES)), strict=True):
-        public, address = identity.public(), f"127.0.0.1:{port}"
-        members.append(
-            Member(identity.name, frozenset({"compute"}), address, public.tls_key, public.signing_key)
-        )
+    ports = free_ports(len(NAMES))
+    members = [
+        member(identity, address=f"127.0.0.1:{port}")
+        for identity, port in zip(identities, ports, strict=True)
+    ]
     made = [
         Peer(identity, Consortium("test", True, tuple(members)), lanes=request.param)
         for identity in identities
@@ -226,7 +219,7 @@ def test_a_session_that_fails_wakes_who_waits_at_once(peers: list[Peer]) -> None
     assert time.monotonic() - before < 0.2  # less than a glance
 
 
-def test_a_silent_party_hits_the_deadline(peers: list[Peer]) -> None:
+def test_a_silent_party_hits_the_deadline() -> None:
     channel = GrpcChannel(0, NAMES, SESSION, lambda *_: None, timeout_s=0.05)
     with pytest.raises(PeerSilent, match="bert"):
         channel.recv(1, Tag((), 0, "mul", 1))

@@ -1,4 +1,4 @@
-"""Generated code is current; errors survive the wire."""
+"""Errors survive the wire; other versions do not."""
 
 from __future__ import annotations
 
@@ -8,14 +8,9 @@ import grpc
 import pytest
 
 from mpc.errors import BY_CODE, CatalogueError, ConfigError, PeerVanished, RemoteError, TriuneError
-from parties.wire import generate, version
+from parties.wire import version
 from parties.wire.common_pb2 import Status
 from parties.wire.status import METADATA_KEY, abort, from_rpc_error, from_status, to_status
-
-
-def test_generated_code_is_current() -> None:
-    pytest.importorskip("grpc_tools")
-    assert generate.stale() == []
 
 
 @pytest.mark.parametrize("kind", BY_CODE.values())

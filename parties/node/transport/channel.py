@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from mpc.channel import Channel, Mailbox, Payload, Tag
-from mpc.errors import PeerVanished, ProtocolAbort, TriuneError
+from mpc.errors import ProtocolAbort, TriuneError
 from parties.node.transport.early import EarlyMessages
 from parties.node.transport.framing import split
 from parties.node.transport.inlet import Inlet
+from parties.node.transport.vanished import vanished
 
 #: Messages of a session not yet open are kept this many round timeouts: holders may still be sharing.
 EARLY_TIMEOUTS = 4
@@ -39,16 +40,19 @@ class GrpcChannel(Channel):
         self._order = {peer: threading.Lock() for peer in range(len(names)) if peer != party}
 
     def send(self, to: int, tag: Tag, payload: Payload) -> None:
+        """Hand a message to the peer's link; `PeerVanished` or `PeerSilent` if that takes none."""
         with self._order[to]:  # both ends hash a peer's messages in the order of the stream
             for frame in split(self.session_id, tag, payload):
                 self._post(to, frame)
             self._count_sent(to, tag, payload)  # while gRPC already sends
 
     def recv(self, frm: int, tag: Tag) -> tuple[Tag, Payload]:
+        """The message with this tag; raises what ended the session, `PeerSilent` at the deadline."""
         inlet = self._inlet(frm)
         return self._mailbox.take(frm, tag) if inlet is None else self._mailbox.take(frm, tag, inlet.wait)
 
     def fail(self, error: TriuneError) -> None:
+        """End the session here: whoever waits gets this error."""
         self._mailbox.fail(error)
         for peer in self._order:
             inlet = self._inlet(peer)
@@ -100,7 +104,7 @@ class Switchboard:
             # Here, under the lock: a link that breaks later finds the channel among the open ones.
             for peer in range(len(self._names)):
                 if peer != self._party and not self._linked(peer):
-                    channel.fail(self._vanished(peer))
+                    channel.fail(vanished(self._names[peer]))
         return channel
 
     def close(self, session: bytes) -> None:
@@ -131,15 +135,7 @@ class Switchboard:
             self._early.lose(peer)
             channels = list(self._open.values())
         for channel in channels:
-            channel.fail(self._vanished(peer))
-
-    def _vanished(self, peer: int) -> PeerVanished:
-        name = self._names[peer]
-        return PeerVanished(
-            f"{name} vanished in the middle of a session.",
-            remedy="Nothing was released. Submit the query again when that node is back.",
-            culprit=name,
-        )
+            channel.fail(vanished(self._names[peer]))
 
 
 def _dropped() -> ProtocolAbort:

@@ -82,6 +82,7 @@ def parsed(frame: bytes | bytearray, peer: str) -> MeshFrame | Piece:
 
 
 def piece_of(data: Data) -> Piece:
+    """The head and the payload of a data frame that protobuf has read."""
     payload = data.payload
     data.ClearField("payload")
     return Piece(data, payload)

@@ -126,6 +126,7 @@ class Turns:
 
     @property
     def wanted(self) -> bool:
+        """Whether somebody waits for the lead."""
         return bool(self._line)
 
     def take(self, slot: Slot) -> bool:

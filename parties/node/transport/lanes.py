@@ -19,13 +19,14 @@ from typing import Final
 
 import structlog
 
-from mpc.errors import ConfigError, IdentityError, PeerSilent, PeerVanished, TriuneError
+from mpc.errors import ConfigError, IdentityError, PeerSilent, TriuneError
 from parties.identity import tls_sockets
 from parties.identity.consortium import Consortium, Member
 from parties.identity.keys import Identity
 from parties.identity.members import split_address
 from parties.identity.tls import proxy_options
 from parties.node.transport.inlet import Inlet
+from parties.node.transport.vanished import vanished
 
 _log = structlog.get_logger("triune.lane")
 
@@ -65,13 +66,10 @@ class Lane:
                 culprit=self._peer,
             ) from None
         except (OSError, ValueError):
-            raise PeerVanished(
-                f"The lane to {self._peer} is down.",
-                remedy="Submit the query again when that node is back.",
-                culprit=self._peer,
-            ) from None
+            raise vanished(self._peer) from None
 
     def close(self) -> None:
+        """Hang up."""
         _hang_up(self._socket)
 
 
@@ -150,6 +148,7 @@ class LaneDoor:
             lane.hang_up()
 
     def close(self) -> None:
+        """Listen no more, and hang up on everybody."""
         if self._listener is not None:
             with contextlib.suppress(OSError):
                 self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts

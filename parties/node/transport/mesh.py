@@ -16,20 +16,23 @@ import grpc
 import structlog
 
 from mpc.channel import ROUND_TIMEOUT_S
-from mpc.errors import ChannelError, IdentityError, PeerVanished, ProtocolAbort, TriuneError
+from mpc.errors import ChannelError, IdentityError, ProtocolAbort, TriuneError
 from parties.identity import tls
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
+from parties.node.deadlines import DEADLINES
 from parties.node.transport import lanes
+from parties.node.transport.admission import MAX_LINKS, Places, first_frame
 from parties.node.transport.channel import GrpcChannel, Switchboard
 from parties.node.transport.dialling import keep_dialling
 from parties.node.transport.framing import Assembler, Piece, parsed
 from parties.node.transport.inlet import LONG_FRAME_BYTES, Inlet
 from parties.node.transport.lanes import Lane, LaneDoor
 from parties.node.transport.outbox import Outbox
+from parties.node.transport.vanished import vanished
 from parties.wire import status, version
-from parties.wire.common_pb2 import Abort, Offer, SignedPlan, Verdict
-from parties.wire.mesh_pb2 import DESCRIPTOR, MeshFrame, MeshHello
+from parties.wire.common_pb2 import Abort, Offer, Verdict
+from parties.wire.mesh_pb2 import DESCRIPTOR, MeshFrame, MeshHello, Ready
 
 _log = structlog.get_logger("triune.mesh")
 
@@ -59,10 +62,10 @@ class _Link:
 
 @dataclass(frozen=True)
 class MeshEvents:
-    """What the node does with control frames; called on a link's own thread, with the peer's name."""
+    """What the node does with control frames; called on a link's own thread, so nothing here may wait."""
 
     offer: Callable[[str, Offer], None]
-    plan: Callable[[str, SignedPlan], None]
+    ready: Callable[[str, Ready], None]
     verdict: Callable[[str, Verdict], None]
     abort: Callable[[str, Abort], None]
     link: Callable[[str, bool], None]
@@ -83,11 +86,14 @@ class Mesh:
         consortium: Consortium,
         events: MeshEvents,
         timeout_s: float = ROUND_TIMEOUT_S,
+        hello_timeout_s: float = DEADLINES.hello,
     ) -> None:
         self._identity, self._consortium, self._events = identity, consortium, events
         self.names = tuple(member.name for member in consortium.compute)
         self.party = self.names.index(identity.name)
-        self._timeout_s = timeout_s
+        self._timeout_s, self._hello_timeout_s = timeout_s, hello_timeout_s
+        self._streams = Places(MAX_LINKS, "links")
+        self._greeting = Places(1, "link without a greeting")
         self._links: dict[int, _Link] = {}
         self.lanes = LaneDoor(
             identity, consortium, frozenset(self.names) - {identity.name}, self._lane_reader
@@ -106,10 +112,12 @@ class Mesh:
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, {_METHOD: handler}),))
 
     def start(self) -> None:
+        """Dial the peers that stand later in the consortium file, now and whenever a link breaks."""
         for dialer in self._dialers:
             dialer.start()
 
     def stop(self) -> None:
+        """End all links, for good."""
         self._stopping.set()
         self.lanes.close()
         with self._lock:
@@ -118,12 +126,15 @@ class Mesh:
             link.close()
 
     def open(self, session: bytes) -> GrpcChannel:
+        """The channel of a new session."""
         return self._board.open(session)
 
     def close(self, session: bytes) -> None:
+        """The session is over: what still comes for it is dropped."""
         self._board.close(session)
 
     def fail(self, session: bytes, error: TriuneError) -> None:
+        """End one session here with an error."""
         self._board.fail(session, error)
 
     def linked(self) -> tuple[str, ...]:
@@ -149,8 +160,7 @@ class Mesh:
         with self._lock:
             link = self._links.get(peer)
         if link is None:
-            name = self.names[peer]
-            raise PeerVanished(f"There is no link to {name}.", remedy="Start that node.", culprit=name)
+            raise vanished(self.names[peer])
         if len(frame) > LONG_FRAME_BYTES:
             self.lanes.resume()  # the peers may be sending at length, too: somebody must take it
         link.put(frame)
@@ -190,18 +200,25 @@ class Mesh:
                     remedy="Only compute parties that stand earlier in the consortium file dial.",
                     culprit=peer.name,
                 )
-            port = self._check_greeting(peer.name, request_iterator)
+            with self._streams.enter(peer.name):
+                with self._greeting.enter(peer.name):
+                    port = self._check_greeting(peer.name, request_iterator)
+                yield from self._answered(peer.name, port, request_iterator, context)
+        except grpc.RpcError:
+            return  # the peer has left
         except TriuneError as error:
             _log.warning("link refused", peer=error.culprit, reason=error.message)
             status.abort(context, error)
-        outbox = self._outbox(peer.name)
-        context.add_callback(outbox.close)
-        place = self.names.index(peer.name)
+
+    def _answered(
+        self, name: str, port: int, frames: Iterator[bytes], context: grpc.ServicerContext
+    ) -> Iterator[bytes]:
+        outbox = self._outbox(name)
+        if not context.add_callback(outbox.close):
+            return  # the peer has left
+        arguments = (self.names.index(name), port, outbox, frames, context)
         threading.Thread(
-            target=self._read_until_end,
-            args=(place, port, outbox, request_iterator, context),
-            daemon=True,
-            name=f"link {peer.name}",
+            target=self._read_until_end, args=arguments, daemon=True, name=f"link {name}"
         ).start()
         yield from outbox
 
@@ -235,8 +252,11 @@ class Mesh:
         return outbox
 
     def _check_greeting(self, name: str, frames: Iterator[bytes]) -> int:
-        """Reads the first frame, for the lane's port; ProtocolAbort or ConfigError unless it is a hello."""
-        greeting = next(frames, None)
+        """Reads the first frame, for the lane's port.
+
+        Raises `ProtocolAbort` or `ConfigError` unless it is a hello, `PeerSilent` if it does not come.
+        """
+        greeting = first_frame(frames, self._hello_timeout_s, name)
         first = None if greeting is None else parsed(greeting, name)
         if (
             not isinstance(first, MeshFrame)
@@ -300,7 +320,7 @@ class Mesh:
     def _read_control(self, name: str, kind: str | None, frame: MeshFrame) -> None:
         handlers: dict[str, Callable[[str, Any], None]] = {
             "offer": self._events.offer,
-            "plan": self._events.plan,
+            "ready": self._events.ready,
             "verdict": self._events.verdict,
             "abort": self._events.abort,
         }

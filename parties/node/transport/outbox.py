@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
-from mpc.errors import PeerSilent, PeerVanished
+from mpc.errors import PeerSilent
+from parties.node.transport.vanished import vanished
 
 #: Data frames that wait for a peer may hold this much (bytes of payload and envelope).
 MAX_QUEUED_BYTES = 64 << 20
@@ -81,11 +82,7 @@ class Outbox(Generic[Frame]):
 
     def _check_open(self) -> None:
         if self._closed:
-            raise PeerVanished(
-                f"The link to {self._peer} is down.",
-                remedy="Submit the query again when that node is back.",
-                culprit=self._peer,
-            )
+            raise vanished(self._peer)
 
     def _silent(self) -> PeerSilent:
         return PeerSilent(

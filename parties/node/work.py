@@ -1,0 +1,196 @@
+"""One job in memory: what was asked, what has arrived for it, and how far it has come.
+
+It ends once: the first `end` gives the reason, and wakes whatever its thread waits for.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mpc.channel import Channel
+from mpc.errors import ProtocolAbort, TriuneError
+from mpc.protocols.replicated.packages import InputPackage
+from mpc.protocols.replicated.shares import ReplicatedShare
+from mpc.statistics.joint import JointQuery
+from mpc.statistics.program import Block
+from parties.node.jobs import Job
+from parties.node.room import Room
+from parties.query.plan import Plan, SignedPlan
+from parties.wire.common_pb2 import Accept
+from parties.wire.holder_pb2 import InputShare
+
+MAX_SHARE_BYTES = 1 << 20
+
+
+@dataclass
+class _Buffer:
+    """An input block of a holder as it comes in: room for exactly what the plan implies."""
+
+    elements: int
+    content: bytearray
+    filled: int = 0
+
+    def take(self, piece: InputShare) -> bool:
+        """Add the next piece; False if it is not that."""
+        size = len(piece.payload)
+        end = self.filled + size
+        total = len(self.content)
+        if (
+            piece.total != total
+            or piece.offset != self.filled
+            or not 0 < size <= MAX_SHARE_BYTES
+            or end > total
+        ):
+            return False
+        self.content[self.filled : end] = piece.payload
+        self.filled = end
+        return True
+
+    def give_up(self) -> None:
+        """The words are shares now."""
+        self.content = bytearray()
+        self.filled = 0
+
+
+@dataclass
+class _Input:
+    """What one holder sends for the session that it accepted."""
+
+    session: bytes
+    blocks: dict[str, _Buffer] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        return all(block.filled == len(block.content) for block in self.blocks.values())
+
+
+class Work:
+    """A running job. Any thread may call; nothing here waits, except `wait_beyond`."""
+
+    def __init__(
+        self, party: int, plan: Plan, signed: SignedPlan, query: JointQuery, room: Room, job: Job
+    ) -> None:
+        self.plan, self.signed, self.query, self.room = plan, signed, query, room
+        self.holders = tuple(part.name for part in plan.holders)
+        self.session = b""
+        self.error: TriuneError | None = None
+        #: Held while the job's record is changed and written down, so that records are in order.
+        self.writing = threading.Lock()
+        self._party = party
+        self._job = job
+        self._channel: Channel | None = None
+        self._holders_told = False
+        self._inputs: dict[str, _Input] = {}
+        self._changed = threading.Condition()
+
+    # --- states ---------------------------------------------------------------------------------
+
+    @property
+    def job(self) -> Job:
+        """The job as it stands now."""
+        return self._job
+
+    def become(self, job: Job) -> None:
+        """The job goes on; wakes who waits for that. The caller holds `writing`."""
+        with self._changed:
+            self._job = job
+            self._changed.notify_all()
+
+    def wait_beyond(self, state: str, timeout_s: float) -> None:
+        """Until the job is in another state than this, or the time is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._job.state != state, timeout_s)
+
+    def end(self, error: TriuneError) -> bool:
+        """End the job with this error; False if it has ended already, with another one."""
+        with self._changed:
+            if self.error is not None:
+                return False
+            self.error = error
+            channel = self._channel
+        self.room.fail(error)
+        if channel is not None:
+            channel.fail(error)
+        return True
+
+    def check(self) -> None:
+        """Raises the error that the job ended with, if it has."""
+        if self.error is not None:
+            raise self.error
+
+    def use(self, channel: Channel) -> None:
+        """The channel of the session, which fails when the job ends."""
+        with self._changed:
+            self._channel = channel
+            error = self.error
+        if error is not None:
+            channel.fail(error)
+
+    # --- inputs ---------------------------------------------------------------------------------
+
+    def tell_holders(self) -> None:
+        """From now on the holders' part depends on the streams that they have now."""
+        self._holders_told = True
+
+    def needs(self, holder: str) -> bool:
+        """Whether the job ends if this holder's stream does: it has been asked, and owes an input."""
+        if not self._holders_told or holder not in self.holders:
+            return False
+        with self._changed:
+            given = self._inputs.get(holder)
+            return given is None or not given.complete
+
+    def take_accept(self, holder: str, accept: Accept) -> None:
+        """A holder's consent, whose signature has been checked. Makes room for its input.
+
+        Raises `ProtocolAbort` for a second, different one.
+        """
+        self.room.put("accept", holder, accept)
+        sizes = {block.name: block.elements for block in self._blocks(holder)}
+        buffers = {
+            name: _Buffer(elements, bytearray(InputPackage.size(self._party, elements)))
+            for name, elements in sizes.items()
+        }
+        with self._changed:
+            self._inputs.setdefault(holder, _Input(accept.session, buffers))
+
+    def take_share(self, holder: str, piece: InputShare) -> bool:
+        """A piece of a holder's input; False if it is for another session.
+
+        Raises `ProtocolAbort`, which names the holder, for a piece that does not fit the plan.
+        """
+        with self._changed:
+            given = self._inputs.get(holder)
+            if given is None or given.session != piece.session:
+                return False
+            block = given.blocks.get(piece.block)
+            if block is None or not block.take(piece):
+                raise ProtocolAbort(
+                    f"{holder} sent an input that does not fit the plan.",
+                    remedy="Make sure that it runs the same version of Triune.",
+                    culprit=holder,
+                )
+            complete = given.complete
+        if complete:
+            self.room.put("input", holder, True)
+        return True
+
+    def shares_of(self, holder: str) -> dict[str, ReplicatedShare]:
+        """A holder's complete input as shares, by block; its bytes are given up."""
+        made = {}
+        for name, block in self._inputs[holder].blocks.items():
+            package = InputPackage.from_bytes(self._party, memoryview(block.content), block.elements)
+            made[name] = ReplicatedShare.of(package)
+            block.give_up()
+        return made
+
+    def forget(self) -> None:
+        """The job is over: nothing that was shared stays."""
+        with self._changed:
+            self._inputs.clear()
+            self._channel = None
+
+    def _blocks(self, holder: str) -> Sequence[Block]:
+        return self.query.blocks_for(self.holders.index(holder))
