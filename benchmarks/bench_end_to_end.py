@@ -14,13 +14,12 @@ import numpy as np
 import pytest
 
 from mpc.encoding import Scale
-from mpc.protocols.replicated.packages import InputPackage, share_input
-from mpc.protocols.replicated.shares import ReplicatedShare
-from mpc.session import Session
-from mpc.simulation import run_parties
-from mpc.statistics.base import StatisticOutcome, StatisticRequest
+from mpc.privacy.terms import Terms
+from mpc.protocols.replicated.packages import InputPackage
 from mpc.statistics.joint import JointQuery
+from mpc.statistics.outcome import Outcome
 from mpc.statistics.rows import ColumnSpec, Rows
+from mpc.statistics.simulation import Asked, simulate
 from parties.client import connect
 from parties.client.dataset import Dataset
 from parties.demo.cohort import COMPUTE, SHARES_PERCENT
@@ -38,10 +37,10 @@ COLUMNS = {
     "nodes": ColumnSpec("nodes", "number", lo=0, hi=100),
     "therapy": ColumnSpec("therapy", "category", lo=0, hi=1, levels=("no", "yes")),
 }
-QUERIES: dict[str, tuple[list[StatisticRequest], list[str]]] = {
-    "mean-by-group": ([StatisticRequest("mean", ("size",))], ["therapy"]),
-    "correlation": ([StatisticRequest("correlation", ("age", "size", "nodes"))], []),
-    "describe": ([StatisticRequest("describe", ("age", "size", "nodes"))], []),
+QUERIES: dict[str, tuple[list[Asked], list[str]]] = {
+    "mean-by-group": ([Asked("mean", ("size",))], ["therapy"]),
+    "correlation": ([Asked("correlation", ("age", "size", "nodes"))], []),
+    "describe": ([Asked("describe", ("age", "size", "nodes"))], []),
 }
 QUESTIONS = {
     "count": (["count"], []),
@@ -81,27 +80,11 @@ def _rows(count: int, rng: np.random.Generator) -> Rows:
     return Rows(count, words, dict.fromkeys(words, everywhere), everywhere)
 
 
-def _packages(query: JointQuery, rows: Rows, holder: int) -> Mapping[str, Sequence[InputPackage]]:
-    words = query.at_holder(rows, holder)
-    return {block.name: share_input(words[block.name], block.domain) for block in query.blocks_for(holder)}
-
-
-def _answer(
-    query: JointQuery, holders: Sequence[Rows], costs: dict[str, Any]
-) -> tuple[StatisticOutcome, ...]:
-    packages: Packages = [_packages(query, rows, place) for place, rows in enumerate(holders)]
-
-    def program(session: Session) -> Any:
-        inputs = [
-            {name: ReplicatedShare.of(pack[session.party]) for name, pack in given.items()}
-            for given in packages
-        ]
-        return query.on_shares(session, inputs, MINIMUM_COUNT, allow_extremes=False)
-
-    runs = run_parties(program, strict=True)
-    costs["rounds"] = max(run.traffic.rounds for run in runs)
-    costs["bytes_sent_per_party"] = [run.traffic.bytes_sent for run in runs]
-    return query.at_recipient(runs[0].result)
+def _answer(query: JointQuery, holders: Sequence[Rows], costs: dict[str, Any]) -> list[list[Outcome]]:
+    made = simulate(query, holders, Terms(MINIMUM_COUNT))
+    costs["rounds"] = max(run.traffic.rounds for run in made.runs)
+    costs["bytes_sent_per_party"] = [run.traffic.bytes_sent for run in made.runs]
+    return made.outcomes
 
 
 @pytest.mark.parametrize("patients", [686, 20_000])
@@ -114,4 +97,4 @@ def test_joint_query(benchmark: Any, name: str, patients: int) -> None:
     benchmark.extra_info.update(security=SECURITY, transport="memory", holders=len(holders))
     outcomes = benchmark.pedantic(_answer, (query, holders, benchmark.extra_info), rounds=REPETITIONS)
     # nothing is missing here, and a count of 0 stays closed like every small count
-    assert all(set(outcome.suppressed) <= {"missing"} for outcome in outcomes)
+    assert all(set(one.suppressed) <= {"missing"} for part in outcomes for one in part)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.links import Parties, linked_parties
-from benchmarks.report import aligned, bytes_as_text, seconds_as_text
+from benchmarks.report import aligned, bytes_as_text, publish, seconds_as_text
 from benchmarks.workloads import SMALL_TABLE, WORKLOADS, Workload
 
 HERE = Path(__file__).parent
@@ -140,11 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for system, process in running.items():
                 rows[workload.name][system] = ask(process, workload)
             print(f"measured {workload.name}", file=sys.stderr, flush=True)
-    for line in table(rows, list(running)):
-        print(line)
-    chosen.json.parent.mkdir(parents=True, exist_ok=True)
-    chosen.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
-    print(f"Written to {chosen.json}")
+    publish(table(rows, list(running)), rows, chosen.json)
 
 
 if __name__ == "__main__":

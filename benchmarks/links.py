@@ -26,10 +26,10 @@ from mpc.randomness import FreshKeys, PairKeys
 from mpc.session import Session
 from parties.demo.processes import free_ports
 from parties.identity import consortium as consortia
-from parties.identity import sandbox, tls
+from parties.identity import tls
 from parties.identity.keys import Identity
 from parties.identity.members import split_address
-from parties.node import machine
+from parties.node import machine, sandbox
 from parties.node.config import ComputeConfig
 from parties.node.transport.mesh import Mesh, MeshEvents
 

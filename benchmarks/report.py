@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 
@@ -11,6 +13,15 @@ def table(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     made = [("row", "median", "rounds", "sent, busiest", "sent, mean", "limit", "times", "of the limit")]
     made += [_line(row) for row in rows]
     return aligned(made)
+
+
+def publish(lines: Iterable[str], rows: Any, file: Path) -> None:
+    """Prints the lines, and writes the rows as JSON."""
+    for line in lines:
+        print(line)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    print(f"Written to {file}")
 
 
 def _line(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -51,8 +51,8 @@ RUNS: dict[str, tuple[int, Run]] = {
     "shuffle": (ELEMENTS, lambda p, x: p.shuffle(x, p.draw_shuffle(ELEMENTS))),
     "unshuffle": (ELEMENTS, lambda p, x: p.unshuffle(x, p.draw_shuffle(ELEMENTS))),
 }
-#: These exchange digests of public facts, whatever the elements.
-DIGESTS = {"agree", "compare_copies"}
+#: These exchange public facts, or digests of them, whatever the elements.
+FACTS = {"agree", "announce_bound", "compare_copies"}
 
 
 def received(run: Run) -> list[Counter[int]]:
@@ -77,7 +77,7 @@ def received(run: Run) -> list[Counter[int]]:
 
 def lines() -> list[str]:
     """One row a primitive: bytes an element that a party takes, and from whom."""
-    assert set(RUNS) | DIGESTS == set(COSTS)
+    assert set(RUNS) | FACTS == set(COSTS)
     made = []
     for name, (elements, run) in RUNS.items():
         cells = [

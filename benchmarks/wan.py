@@ -7,7 +7,6 @@ many times its limit that is: rounds times half a round trip, and the busiest pa
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -17,7 +16,7 @@ from typing import Any
 
 from benchmarks.links import Parties, linked_parties
 from benchmarks.relay import Network
-from benchmarks.report import aligned, bytes_as_text, seconds_as_text
+from benchmarks.report import aligned, bytes_as_text, publish, seconds_as_text
 from benchmarks.workloads import WORKLOADS, Workload
 
 NETWORKS = (
@@ -75,11 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for name in chosen.rows:
                 rows[name][network.name] = measured(parties, network, WORKLOADS[name])
                 print(f"measured {name} at {network.name}", file=sys.stderr, flush=True)
-    for line in table(rows):
-        print(line)
-    chosen.json.parent.mkdir(parents=True, exist_ok=True)
-    chosen.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
-    print(f"Written to {chosen.json}")
+    publish(table(rows), rows, chosen.json)
 
 
 if __name__ == "__main__":

@@ -9,67 +9,96 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
-if TYPE_CHECKING:
-    from mpc.bits import SecretBits
-    from mpc.checks import assume_bound
-    from mpc.functions.activation import erf, logsumexp, sigmoid, softmax, tanh
-    from mpc.functions.divide import divide, reciprocal
-    from mpc.functions.exponential import exp
-    from mpc.functions.logarithm import log, log1p
-    from mpc.functions.masks import count_nonzero, logical_and, logical_not, logical_or, logical_xor, where
-    from mpc.functions.masks import every as all  # noqa: A004 - the array API's names
-    from mpc.functions.masks import some as any  # noqa: A004
-    from mpc.functions.order import absolute as abs  # noqa: A004
-    from mpc.functions.order import amax as max  # noqa: A004
-    from mpc.functions.order import amin as min  # noqa: A004
-    from mpc.functions.order import argmax, argmin, clip, maximum, minimum, sign
-    from mpc.functions.power import power
-    from mpc.functions.power import power as pow  # noqa: A004
-    from mpc.functions.products import conv2d, dot, einsum, inner, matmul, outer, vecdot
-    from mpc.functions.reductions import mean, norm, prod, std, var
-    from mpc.functions.reductions import total as sum  # noqa: A004
-    from mpc.functions.root import rsqrt, sqrt
-    from mpc.functions.scans import (
-        cumulative_max,
-        cumulative_min,
-        cumulative_prod,
-        prefix_scan,
-        segmented_scan,
-    )
-    from mpc.functions.segments import Segments, rank, searchsorted, unique
-    from mpc.functions.shape import (
-        concat,
-        cumulative_sum,
-        diff,
-        expand_dims,
-        flip,
-        permute_dims,
-        reshape,
-        roll,
-        squeeze,
-        stack,
-        take,
-    )
-    from mpc.functions.sort import Order, argsort, order_by, shuffle, sort, sort_by, top_k
-    from mpc.functions.words import from_planes as from_bit_planes
-    from mpc.functions.words import most_significant_bit, popcount, prefix_or, shift_left, shift_right
-    from mpc.functions.words import planes_of as bit_planes
-    from mpc.session import Session
-    from mpc.simulation import rehearse, simulate
-    from mpc.tensor import SecretTensor
+if TYPE_CHECKING:  # the same names as in `_PLACES`, for who reads types; a test compares the two
+    from mpc.bits import SecretBits as SecretBits
+    from mpc.checks import assume_bound as assume_bound
+    from mpc.functions.activation import erf as erf
+    from mpc.functions.activation import logsumexp as logsumexp
+    from mpc.functions.activation import sigmoid as sigmoid
+    from mpc.functions.activation import softmax as softmax
+    from mpc.functions.activation import tanh as tanh
+    from mpc.functions.divide import divide as divide
+    from mpc.functions.divide import reciprocal as reciprocal
+    from mpc.functions.exponential import exp as exp
+    from mpc.functions.logarithm import log as log
+    from mpc.functions.logarithm import log1p as log1p
+    from mpc.functions.masks import count_nonzero as count_nonzero
+    from mpc.functions.masks import every, some
+    from mpc.functions.masks import logical_and as logical_and
+    from mpc.functions.masks import logical_not as logical_not
+    from mpc.functions.masks import logical_or as logical_or
+    from mpc.functions.masks import logical_xor as logical_xor
+    from mpc.functions.masks import where as where
+    from mpc.functions.order import absolute, amax, amin
+    from mpc.functions.order import argmax as argmax
+    from mpc.functions.order import argmin as argmin
+    from mpc.functions.order import clip as clip
+    from mpc.functions.order import maximum as maximum
+    from mpc.functions.order import minimum as minimum
+    from mpc.functions.order import sign as sign
+    from mpc.functions.power import power as power
+    from mpc.functions.products import conv2d as conv2d
+    from mpc.functions.products import dot as dot
+    from mpc.functions.products import einsum as einsum
+    from mpc.functions.products import inner as inner
+    from mpc.functions.products import matmul as matmul
+    from mpc.functions.products import outer as outer
+    from mpc.functions.products import vecdot as vecdot
+    from mpc.functions.reductions import mean as mean
+    from mpc.functions.reductions import norm as norm
+    from mpc.functions.reductions import prod as prod
+    from mpc.functions.reductions import std as std
+    from mpc.functions.reductions import total
+    from mpc.functions.reductions import var as var
+    from mpc.functions.root import rsqrt as rsqrt
+    from mpc.functions.root import sqrt as sqrt
+    from mpc.functions.scans import cumulative_max as cumulative_max
+    from mpc.functions.scans import cumulative_min as cumulative_min
+    from mpc.functions.scans import cumulative_prod as cumulative_prod
+    from mpc.functions.scans import prefix_scan as prefix_scan
+    from mpc.functions.scans import segmented_scan as segmented_scan
+    from mpc.functions.segments import Segments as Segments
+    from mpc.functions.segments import rank as rank
+    from mpc.functions.segments import searchsorted as searchsorted
+    from mpc.functions.segments import unique as unique
+    from mpc.functions.shape import concat as concat
+    from mpc.functions.shape import cumulative_sum as cumulative_sum
+    from mpc.functions.shape import diff as diff
+    from mpc.functions.shape import expand_dims as expand_dims
+    from mpc.functions.shape import flip as flip
+    from mpc.functions.shape import permute_dims as permute_dims
+    from mpc.functions.shape import reshape as reshape
+    from mpc.functions.shape import roll as roll
+    from mpc.functions.shape import squeeze as squeeze
+    from mpc.functions.shape import stack as stack
+    from mpc.functions.shape import take as take
+    from mpc.functions.sort import Order as Order
+    from mpc.functions.sort import argsort as argsort
+    from mpc.functions.sort import order_by as order_by
+    from mpc.functions.sort import shuffle as shuffle
+    from mpc.functions.sort import sort as sort
+    from mpc.functions.sort import sort_by as sort_by
+    from mpc.functions.sort import top_k as top_k
+    from mpc.functions.words import from_planes, planes_of
+    from mpc.functions.words import most_significant_bit as most_significant_bit
+    from mpc.functions.words import popcount as popcount
+    from mpc.functions.words import prefix_or as prefix_or
+    from mpc.functions.words import shift_left as shift_left
+    from mpc.functions.words import shift_right as shift_right
+    from mpc.session import Session as Session
+    from mpc.simulation import rehearse as rehearse
+    from mpc.simulation import simulate as simulate
+    from mpc.tensor import SecretTensor as SecretTensor
 
-__all__ = [
-    "Order", "SecretBits", "SecretTensor", "Segments", "Session", "abs", "all", "any", "argmax", "argmin",
-    "argsort", "assume_bound", "bit_planes", "clip", "concat", "conv2d", "count_nonzero", "cumulative_max",
-    "cumulative_min", "cumulative_prod", "cumulative_sum", "diff", "divide", "dot", "einsum", "erf", "exp",
-    "expand_dims", "flip", "from_bit_planes", "inner", "log", "log1p", "logical_and", "logical_not",
-    "logical_or", "logical_xor", "logsumexp", "matmul", "max", "maximum", "mean", "min", "minimum",
-    "most_significant_bit", "norm", "order_by", "outer", "permute_dims", "popcount", "pow", "power",
-    "prefix_or", "prefix_scan", "prod", "rank", "reciprocal", "rehearse", "reshape", "roll", "rsqrt",
-    "searchsorted", "segmented_scan", "shift_left", "shift_right", "shuffle", "sigmoid", "sign", "simulate",
-    "softmax", "sort", "sort_by", "sqrt", "squeeze", "stack", "std", "sum", "take", "tanh", "top_k", "unique",
-    "var", "vecdot", "where",
-]  # fmt: skip
+    all = every
+    any = some
+    abs = absolute
+    max = amax
+    min = amin
+    pow = power
+    sum = total
+    from_bit_planes = from_planes
+    bit_planes = planes_of
 
 
 def _at(home: str, *names: str, **renamed: str) -> dict[str, tuple[str, str]]:
@@ -94,7 +123,7 @@ _PLACES: Final = {
         "mpc.functions.order", "argmax", "argmin", "clip", "maximum", "minimum", "sign",
         abs="absolute", max="amax", min="amin",
     ),
-    **_at("mpc.functions.power", "power", pow="power"),
+    **_at("mpc.functions.power", "power", pow="power"),  # numpy's name, and the array API's
     **_at("mpc.functions.products", "conv2d", "dot", "einsum", "inner", "matmul", "outer", "vecdot"),
     **_at("mpc.functions.reductions", "mean", "norm", "prod", "std", "var", sum="total"),
     **_at("mpc.functions.root", "rsqrt", "sqrt"),
@@ -118,8 +147,17 @@ _PLACES: Final = {
 }  # fmt: skip
 
 
+__all__ = sorted(_PLACES)  # noqa: PLE0605 - one table has all names
+
+
 def __getattr__(name: str) -> Any:
-    if name in _PLACES:
-        home, real = _PLACES[name]
-        return getattr(importlib.import_module(home), real)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """A name of `_PLACES`, found once."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home, real = _PLACES[name]
+    found = globals()[name] = getattr(importlib.import_module(home), real)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PLACES})

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mpc.bounds import common_shape
 from mpc.errors import NotSupported, RangeError, SecretControlFlow
-from mpc.packing import words_for
+from mpc.packing import WORD_BITS, words_for
 from mpc.protocols.base import Protocol
 
 
@@ -47,16 +47,20 @@ class SecretBits:
         total, kernels = math.prod(shape), protocol.kernels
 
         def repack(words: Tensor) -> Tensor:
+            if shape[-1] % WORD_BITS == 0:  # a row ends where a word does
+                return words[0].reshape(*shape[:-1], shape[-1] // WORD_BITS)
             return kernels.words_to_bits(kernels.bits_to_words(words[0], total).reshape(shape))
 
         return cls(protocol, protocol.linear(repack, plane), shape[-1])
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes, in bits."""
         return (*self.protocol.shape(self.share)[:-1], self.length)
 
     @property
     def ndim(self) -> int:
+        """How many axes there are."""
         return len(self.shape)
 
     def __len__(self) -> int:

@@ -11,6 +11,9 @@ import numpy.typing as npt
 from mpc.encoding import MAX_MAGNITUDE
 from mpc.errors import RangeError
 
+#: An operand that is no secret.
+Public = int | float | npt.NDArray[np.generic]
+
 
 def checked(bound: int, what: str, *operands: Any) -> int:
     """The bound of an outcome, which has to stay in the ring."""
@@ -59,8 +62,17 @@ def summed_terms(x: Any, y: Any) -> int:
     """How many products each element of a matrix product sums; `RangeError` if the shapes do not fit."""
     left, right = shape_of(x), shape_of(y)
     if not left or not right or left[-1] != right[max(0, len(right) - 2)]:
-        raise RangeError(
-            f"A matrix product of shapes that do not fit.{named([x, y])}",
-            remedy="Give as many columns on the left as rows on the right.",
-        )
+        raise misfit("matrix product", x, y)
+    try:
+        np.broadcast_shapes(left[:-2], right[:-2])
+    except ValueError:
+        raise misfit("matrix product", x, y) from None
     return int(left[-1])
+
+
+def misfit(what: str, x: Any, y: Any) -> RangeError:
+    """The answer to a product whose shapes do not fit."""
+    return RangeError(
+        f"A {what} of shapes that do not fit.{named([x, y])}",
+        remedy="Compare their inner axes, and whether the others broadcast.",
+    )

@@ -47,9 +47,11 @@ class Tag(NamedTuple):
 
     @property
     def slot(self) -> tuple[tuple[int, ...], int]:
+        """The place that a message belongs to, without what is compared."""
         return self.branch, self.index
 
     def to_bytes(self) -> bytes:
+        """As it goes into the transcripts."""
         path = ".".join(map(str, self.branch))
         return f"{path}|{self.index}|{self.primitive}|{self.elements}".encode()
 
@@ -174,10 +176,12 @@ class Channel(ABC):
 
     @property
     def parties(self) -> int:
+        """How many have ends of this channel, helpers too."""
         return len(self.names)
 
     @abstractmethod
-    def send(self, to: int, tag: Tag, payload: Payload) -> None: ...
+    def send(self, to: int, tag: Tag, payload: Payload) -> None:
+        """Hand a message over to the link to `to`; what arrives is compared by its tag."""
 
     @abstractmethod
     def recv(self, frm: int, tag: Tag) -> tuple[Tag, Payload]:
@@ -218,10 +222,8 @@ class Channel(ABC):
 class MemoryChannel(Channel):
     """A channel between threads of one process."""
 
-    def __init__(
-        self, party: int, mailboxes: Sequence[Mailbox], names: Sequence[str], session_id: bytes
-    ) -> None:
-        super().__init__(party, names, session_id)
+    def __init__(self, party: int, mailboxes: Sequence[Mailbox], names: Sequence[str]) -> None:
+        super().__init__(party, names, session_id=bytes(32))
         self._mailboxes = tuple(mailboxes)
         self._order = threading.Lock()
         self._network: tuple[MemoryChannel, ...] = ()
@@ -241,13 +243,11 @@ class MemoryChannel(Channel):
             mailbox.fail(error)
 
 
-def memory_network(
-    parties: int, *, session_id: bytes = bytes(32), timeout_s: float = ROUND_TIMEOUT_S
-) -> tuple[MemoryChannel, ...]:
+def memory_network(parties: int, *, timeout_s: float = ROUND_TIMEOUT_S) -> tuple[MemoryChannel, ...]:
     """Channels of `parties` parties in one process."""
     names = tuple(f"party {index}" for index in range(parties))
     mailboxes = [Mailbox(names, timeout_s) for _ in names]
-    channels = tuple(MemoryChannel(index, mailboxes, names, session_id) for index in range(parties))
+    channels = tuple(MemoryChannel(index, mailboxes, names) for index in range(parties))
     for channel in channels:
         channel._network = channels
     return channels

@@ -13,7 +13,6 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
@@ -53,6 +52,7 @@ class Scale:
 
     @property
     def factor(self) -> int:
+        """Words to one unit of value: 2^bits 10^digits."""
         return int(2**self.bits * 10**self.digits)
 
     def __mul__(self, other: Scale) -> Scale:
@@ -195,10 +195,6 @@ def decode(words: Words, scale: Scale) -> npt.NDArray[np.generic]:
     if scale == INTEGER:
         return words
     return words.astype(np.float64) / float(scale.factor)
-
-
-def as_fraction(word: int, scale: Scale) -> Fraction:
-    return Fraction(word, scale.factor)
 
 
 def limbs_for(bound: int) -> int:

@@ -4,7 +4,6 @@
     ├── RangeError              a value or an operation could leave its public range
     ├── NotSupported            an operation that a protocol, or numpy's side, does not have
     ├── SecretControlFlow       somebody asked a secret for its truth value
-    ├── CostMismatch            a measured cost differs from the declared one
     ├── ProtocolAbort           a security abort: nothing of this session may be released
     │   ├── TagMismatch         the programs of two parties have diverged
     │   ├── InputMismatch       two copies of one input component differ; names the holder
@@ -55,102 +54,146 @@ class TriuneError(Exception):
 
 
 class RangeError(TriuneError):
+    """A value, shape, scale or operation is outside of its public range; nothing was computed."""
+
     code = "RANGE"
 
 
 class NotSupported(TriuneError):
+    """An operation that a protocol, or numpy's side, does not have; the remedy says what to write."""
+
     code = "NOT_SUPPORTED"
 
 
 class SecretControlFlow(TriuneError):
+    """A program asked a secret for its truth value, its number or its place."""
+
     code = "SECRET_CONTROL_FLOW"
 
 
-class CostMismatch(TriuneError):
-    code = "COST_MISMATCH"
-
-
 class ProtocolAbort(TriuneError):
+    """A party does not follow the protocol, or a program is no program: nothing may be released."""
+
     code = "PROTOCOL_ABORT"
 
 
 class TagMismatch(ProtocolAbort):
+    """A message belongs to another place of the program: two parties' programs have diverged."""
+
     code = "TAG_MISMATCH"
 
 
 class InputMismatch(ProtocolAbort):
+    """Two parties were sent different copies of one component; `culprit` is the holder."""
+
     code = "INPUT_MISMATCH"
 
 
 class CopyMismatch(ProtocolAbort):
+    """The recipient got different copies of one component of a result."""
+
     code = "COPY_MISMATCH"
 
 
 class ChannelError(TriuneError):
+    """A link between parties failed; what was computed is lost, a new attempt may do."""
+
     code = "CHANNEL"
 
 
 class PeerVanished(ChannelError):
+    """A party's link broke; `culprit` is the party."""
+
     code = "PEER_VANISHED"
 
 
 class PeerSilent(ChannelError):
+    """A party sent nothing before a deadline; `culprit` is the party."""
+
     code = "PEER_SILENT"
 
 
 class SessionCancelled(ChannelError):
+    """A session was ended on purpose: another error, or a job that was cancelled."""
+
     code = "SESSION_CANCELLED"
 
 
 class ConfigError(TriuneError):
+    """A file, a name or an option of the operator's, or a program's, is wrong."""
+
     code = "CONFIG"
 
 
 class IdentityError(TriuneError):
+    """A certificate, key or signature is not that of who it should be."""
+
     code = "IDENTITY"
 
 
 class PlanRefused(TriuneError):
+    """A party will not run a plan; the classes below say why."""
+
     code = "PLAN_REFUSED"
 
 
 class PlanInvalid(PlanRefused):
+    """A plan does not fit the schema, or a version that this node speaks."""
+
     code = "PLAN_INVALID"
 
 
 class PlanExpired(PlanRefused):
+    """A plan's time was over when it arrived."""
+
     code = "PLAN_EXPIRED"
 
 
 class PlanReplayed(PlanRefused):
+    """A plan's nonce was used for another plan."""
+
     code = "PLAN_REPLAYED"
 
 
 class PlanMismatch(PlanRefused):
+    """Two parties were sent different plans under one nonce."""
+
     code = "PLAN_MISMATCH"
 
 
 class PolicyRefused(PlanRefused):
+    """A policy, permit or purpose says no; the message names the rule."""
+
     code = "POLICY_REFUSED"
 
 
 class DataError(TriuneError):
+    """A data file does not fit its schema: row and column are named, never the value."""
+
     code = "DATA"
 
 
 class CatalogueError(TriuneError):
+    """A data set is not known, or parties have different schemas for it."""
+
     code = "CATALOGUE"
 
 
 class JobError(TriuneError):
+    """There is no such job, or its state does not allow what was asked."""
+
     code = "JOB"
 
 
 class StorageError(TriuneError):
+    """A party's database does not answer."""
+
     code = "STORAGE"
 
 
 class RemoteError(TriuneError):
+    """A peer reported an error of a kind that this version does not know."""
+
     code = "REMOTE"
 
 

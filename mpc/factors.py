@@ -26,7 +26,7 @@ from torch import Tensor
 from mpc.encoding import MAX_MAGNITUDE, Words
 from mpc.errors import RangeError
 from mpc.protocols.base import Protocol
-from mpc.protocols.truncation_pairs import MAX_SHIFT
+from mpc.protocols.shifts import MAX_SHIFT
 
 Multiply = Callable[[Tensor, Tensor], Tensor]
 

@@ -1,6 +1,6 @@
 """Masks from streams that are addressed, not consumed.
 
-Two parties that share a 32-byte pair key derive one stream from an address: purpose, branch, lane,
+Two parties that share a 32-byte pair key derive one stream from an address: purpose, branch, stream,
 operation index. Parties that skip a stream therefore never drift. Each address is used once; a
 `Ledger` in tests holds every party to that.
 
@@ -40,22 +40,24 @@ _ZEROS = memoryview(bytes(_PIECE_BYTES))
 
 
 class Address(NamedTuple):
-    """Where a stream belongs. `lane` tells apart several streams of one operation."""
+    """Where a stream belongs. `stream` tells apart several streams of one operation."""
 
     purpose: str
     branch: tuple[int, ...]
-    lane: int
+    stream: int
     index: int  # type: ignore[assignment]  # not that of a tuple
 
     def to_bytes(self) -> bytes:
+        """What a stream's key is expanded from; `lane` in the vectors is `stream`."""
         path = ".".join(map(str, self.branch))
-        return f"triune/stream/v1|{self.purpose}|{path}|{self.lane}|{self.index}".encode()
+        return f"triune/stream/v1|{self.purpose}|{path}|{self.stream}|{self.index}".encode()
 
 
 class Ledger(Protocol):
     """Told of every address a party uses, with the peer that shares the stream."""
 
-    def record(self, peer: int, address: Address) -> None: ...
+    def record(self, peer: int, address: Address) -> None:
+        """A stream with `peer` is about to be drawn."""
 
 
 class OnceLedger:
@@ -65,6 +67,7 @@ class OnceLedger:
         self._seen: set[tuple[int, Address]] = set()
 
     def record(self, peer: int, address: Address) -> None:
+        """As `Ledger`'s. `ProtocolAbort` for an address that was used."""
         if (peer, address) in self._seen:
             raise ProtocolAbort(f"Mask {address} with party {peer} would be used twice.")
         self._seen.add((peer, address))
@@ -135,13 +138,15 @@ class KeySource(Protocol):
     `keys(n)[i]` maps each peer of party i to their common key, and i itself to a key of its own.
     """
 
-    def keys(self, parties: int) -> list[dict[int, bytes]]: ...
+    def keys(self, parties: int) -> list[dict[int, bytes]]:
+        """For each party its keys with every other, and one of its own, by party."""
 
 
 class FreshKeys:
     """Keys from the operating system's generator."""
 
     def keys(self, parties: int) -> list[dict[int, bytes]]:
+        """As `KeySource`'s, drawn anew."""
         keys: list[dict[int, bytes]] = [{} for _ in range(parties)]
         for low in range(parties):
             for high in range(low, parties):

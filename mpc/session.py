@@ -19,19 +19,26 @@ from mpc.bounds import magnitude
 from mpc.channel import Channel, Traffic
 from mpc.encoding import MAX_MAGNITUDE, Scale, as_numbers, decode, encode, scale_of, whole_bound
 from mpc.errors import ConfigError, RangeError
+from mpc.functions import numpy_names
 from mpc.kernels import Kernels
 from mpc.packing import WORD_BITS
-from mpc.protocols.base import Opening, Protocol, Runtime
+from mpc.protocols.base import Protocol
 from mpc.protocols.branches import gather
+from mpc.protocols.runtime import Opening, Runtime
 from mpc.protocols.table import protocol_class
 from mpc.randomness import PairKeys
 from mpc.tensor import SecretTensor
 
 Result = TypeVar("Result")
+#: Loads the functions that are operators of secrets: a session is where secrets come from.
+OPERATORS = numpy_names.OPERATORS
 
 
 class Session:
-    """One party's session. `strict` sessions (nodes) demand a public bound for every input."""
+    """One party's session. `strict` sessions (nodes) demand a public bound for every input.
+
+    `ConfigError` if the protocol is not ready for nodes, and for one that is not there.
+    """
 
     def __init__(
         self,
@@ -42,8 +49,14 @@ class Session:
         strict: bool = True,
         kernels: Kernels | None = None,
     ) -> None:
+        kind = protocol_class(protocol)
+        if strict and not kind.guarantees.node_ready:
+            raise ConfigError(
+                f"A node does not run the protocol {protocol}: {kind.guarantees.model}.",
+                remedy="Use replicated; in this process mpc.simulate runs it.",
+            )
         self.runtime = Runtime(channel, keys, kernels)
-        self.protocol: Protocol[Any] = protocol_class(protocol)(self.runtime)
+        self.protocol: Protocol[Any] = kind(self.runtime)
         self.strict = strict
 
     def __repr__(self) -> str:
@@ -51,6 +64,7 @@ class Session:
 
     @property
     def party(self) -> int:
+        """This party's place, from 0; of helpers, after the parties that compute."""
         return self.runtime.party
 
     @property
@@ -70,6 +84,7 @@ class Session:
 
     @property
     def traffic(self) -> Traffic:
+        """What this party has sent and received so far."""
         return self.runtime.channel.traffic
 
     def input(
@@ -110,14 +125,8 @@ class Session:
             raise RangeError(
                 "An input came without a public bound.", remedy="Give bound=..., from the catalogue's range."
             )
-        step = self.runtime.step("announce_bound")
-        if words is None:
-            return _largest_of(int(step.recv(owner, (1,))[0].item() % 63))
-        bits = magnitude(words).bit_length()
-        for peer in range(self.parties):
-            if peer != self.party:
-                step.send(peer, torch.tensor([bits]))
-        return _largest_of(bits)
+        bits = None if words is None else magnitude(words).bit_length()
+        return _largest_of(self.protocol.announce_bound(bits, owner))
 
     def secret(self, share: Any, scale: Scale, bound: int) -> SecretTensor:
         """A share that came from an outside owner, with its public scale and bound."""
@@ -143,14 +152,28 @@ class Session:
         """
         array = as_numbers(values)
         scale = scale_of(array) if scale is None else scale
-        words = encode(array, scale, MAX_MAGNITUDE - 1)
-        return SecretTensor(
-            self.protocol, self.protocol.public(torch.from_numpy(words)), scale, magnitude(words)
-        )
+        return SecretTensor.of_public(self.protocol, array, scale)
 
     def open(self, x: SecretTensor, *, why: str) -> npt.NDArray[np.generic]:
-        """A declared opening to all computing parties; stands in `openings` with its reason."""
+        """A declared opening to all computing parties; stands in `openings` with its reason.
+
+        What was demanded before (`mpc.checks`) is settled first, since x may depend on it: one comparison and
+        one flag more, and `RangeError` instead of x if a demand fails. Else one round, 8 B an element.
+        """
+        checks.require_met(self.runtime)
         return decode(self.protocol.open(x.share, why).cpu().numpy(), x.scale)
+
+    def settle(self) -> SecretTensor | None:
+        """1 if any check that nobody has looked at fails, else 0; None if there is none. One comparison.
+
+        Whoever settles checks must suppress by the outcome all that depends on them. In a branch of `gather`
+        they are the branch's own. Reveals nothing.
+        """
+        return checks.settle(self.runtime)
+
+    def require_settled(self) -> None:
+        """`ProtocolAbort` if a result is about to leave whose checks nobody has looked at."""
+        checks.require_settled(self.runtime)
 
     def agree(self, digest: bytes, what: str) -> None:
         """Compare a 32-byte digest of public parameters with all parties; `ProtocolAbort` if they differ."""

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from mpc import checks
-from mpc.bits import SecretBits
 from mpc.channel import ROUND_TIMEOUT_S, Traffic, memory_network
 from mpc.encoding import decode
-from mpc.errors import ConfigError, RangeError, TriuneError
+from mpc.errors import ConfigError, TriuneError
 from mpc.kernels import Kernels
-from mpc.protocols.base import Cost, Costs, Guarantees, Opening, Runtime
+from mpc.protocols.base import Cost, Guarantees, Protocol
 from mpc.protocols.branches import as_abort
+from mpc.protocols.runtime import Opening, Runtime
 from mpc.protocols.shapes import ShapesProtocol
 from mpc.protocols.table import protocol_class
 from mpc.randomness import FreshKeys, KeySource, Ledger, PairKeys
+from mpc.results import each_secret
 from mpc.session import Session
 from mpc.tensor import SecretTensor
 
@@ -67,40 +68,39 @@ class _Party(threading.Thread):
 
 
 def release(session: Session, value: Any) -> Any:
-    """Open what a program returned: tensors to numpy or Python numbers, containers item by item.
+    """Open what a program returned: tensors to numpy or Python numbers, whatever holds them item by item.
 
-    If the program made checks, one flag opens with the result: 1 if any of them fails. Then all secrets open
-    as 0, and `RangeError` names what was demanded, not which demand failed nor where.
+    All secrets open together, in one round. If the program made checks, one flag opens with them: 1 if any of
+    them fails. Then all secrets open as 0, and `RangeError` names what was demanded, not which demand failed
+    nor where. `NotSupported` for secrets inside of what is no container, as an `mpc.Order`.
     """
-    broken = checks.settle(session.runtime)
-    if broken is None:
-        return _each_secret(value, partial(_opened, session))
-    keep = 1 - broken
-    opened = _each_secret(value, lambda secret: _opened(session, secret * keep))
-    if session.protocol.open(broken.share, "whether a check fails: one flag for all of them").item():
-        raise RangeError(
-            f"The result is suppressed, because at least one check fails: {'; '.join(session.checks)}.",
-            remedy="Correct the data or the stated bound; where a function should go on, give otherwise=....",
-        )
-    return opened
+    secrets: list[SecretTensor] = []  # bits as words of 0 and 1
+    each_secret(
+        value, lambda one: secrets.append(one if isinstance(one, SecretTensor) else SecretTensor.of_bits(one))
+    )
+    broken = session.settle()
+    opened = iter(_opened(session, secrets, None if broken is None else 1 - broken))
+    if broken is not None and session.protocol.open(broken.share, checks.FLAG).item():
+        raise checks.suppressed(session.checks)
+    return each_secret(value, lambda _: next(opened))
 
 
-def _opened(session: Session, secret: SecretTensor) -> Any:
-    opened = decode(session.protocol.reveal(secret.share).cpu().numpy(), secret.scale)
-    return opened.item() if opened.ndim == 0 else opened
-
-
-def _each_secret(value: Any, fn: Callable[[SecretTensor], Any]) -> Any:
-    """`fn` of every secret in a program's result; bits become words of 0 and 1."""
-    if isinstance(value, SecretTensor):
-        return fn(value)
-    if isinstance(value, SecretBits):
-        return fn(SecretTensor.of_bits(value))
-    if isinstance(value, Mapping):
-        return {key: _each_secret(item, fn) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_each_secret(item, fn) for item in value)
-    return value
+def _opened(session: Session, secrets: Sequence[SecretTensor], keep: SecretTensor | None) -> list[Any]:
+    """All of them in one message, times the flag `keep`."""
+    if not secrets:
+        return []
+    protocol = session.protocol
+    share = protocol.linear(
+        lambda *words: torch.cat([word.reshape(-1) for word in words]), *(one.share for one in secrets)
+    )
+    flat = SecretTensor(protocol, share)
+    opened = protocol.reveal((flat if keep is None else flat * keep).share).cpu().numpy()
+    ends = np.cumsum([one.size for one in secrets]).tolist()
+    parts = [
+        decode(opened[end - one.size : end].reshape(one.shape), one.scale)
+        for one, end in zip(secrets, ends, strict=True)
+    ]
+    return [part.item() if part.ndim == 0 else part for part in parts]
 
 
 def run_parties(
@@ -156,6 +156,7 @@ def simulate(
     protocol: str = "replicated",
     parties: int | None = None,
     keys: KeySource | None = None,
+    timeout_s: float = ROUND_TIMEOUT_S,
 ) -> Any:
     """All parties in this process; returns what the program's result opens to.
 
@@ -163,10 +164,11 @@ def simulate(
         12.5
 
     A rehearsal comes first, so that a range that cannot hold is refused before anything is shared. Raises
-    whatever the program raised at the first party that failed.
+    whatever the program raised at the first party that failed. `timeout_s`: how long a party waits for a
+    message.
     """
-    rehearse(program)
-    return run_parties(program, protocol=protocol, parties=parties, keys=keys)[0].result
+    rehearse(program, protocol, parties=parties)
+    return run_parties(program, protocol=protocol, parties=parties, keys=keys, timeout_s=timeout_s)[0].result
 
 
 class _Opened(BaseException):
@@ -176,24 +178,28 @@ class _Opened(BaseException):
 class _Rehearsal(Session):
     """A session without words: inputs have the shapes, scales and bounds of the real ones."""
 
-    def __init__(self, costs: Costs) -> None:
+    def __init__(self, kind: type[Protocol[Any]], parties: int) -> None:
         channel, (keys,) = memory_network(1)[0], FreshKeys().keys(1)
         self.runtime = Runtime(channel, PairKeys(keys))
-        self.protocol: ShapesProtocol = ShapesProtocol(self.runtime, costs)
+        self.protocol: ShapesProtocol = ShapesProtocol(self.runtime, kind.costs_for(parties), kind.guarantees)
         self.strict = False
 
     def open(self, x: SecretTensor, *, why: str) -> npt.NDArray[np.generic]:
         raise _Opened(x, why)
 
 
-def rehearse(program: Callable[[Session], Any], protocol: str = "replicated") -> Cost:
+def rehearse(
+    program: Callable[[Session], Any], protocol: str = "replicated", *, parties: int | None = None
+) -> Cost:
     """What a program will cost, from shapes, scales and bounds alone; nothing is computed, shared or sent.
 
-    Rounds and bytes that each party sends, without the release; no bytes for a protocol that declares none.
+    At most how many rounds, and the bytes that each party sends, without the release; no bytes for a protocol
+    that declares none.
     What ranges and shapes forbid raises `RangeError` or `NotSupported` here. The rehearsal ends where the
     program itself opens a value (`session.open`).
     """
-    session = _Rehearsal(protocol_class(protocol).costs)
+    kind = protocol_class(protocol)
+    session = _Rehearsal(kind, _count(kind.guarantees, parties))
     with suppress(_Opened):
         program(session)
     return session.protocol.booked

@@ -14,17 +14,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from numpy.lib.array_utils import normalize_axis_index
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from torch import Tensor
 
 from mpc import factors
 from mpc.bits import SecretBits, no_truth
-from mpc.bounds import checked, common_shape, magnitude, named, summed_terms
+from mpc.bounds import Public, checked, common_shape, magnitude, misfit, named, shape_of, summed_terms
+from mpc.comparisons import Comparisons
 from mpc.encoding import (
     DEFAULT_BITS,
     INTEGER,
@@ -32,21 +32,22 @@ from mpc.encoding import (
     Scale,
     as_numbers,
     encode,
-    threshold,
     whole_bound,
 )
 from mpc.errors import NotSupported, RangeError
-from mpc.operators import FunctionOperators, numpy_names
+from mpc.operators import provided
+from mpc.packing import WORD_BITS
 from mpc.protocols.base import Protocol
 
-Public = int | float | npt.NDArray[np.generic]
+Axes = int | Sequence[int] | None
+
+__all__ = ["Axes", "Public", "SecretTensor", "axes_of", "concat", "secrets", "stack"]
 
 
-class SecretTensor(FunctionOperators):
+class SecretTensor(Comparisons):
     """A secret array of ring words with a public scale and a public bound on the words' magnitude."""
 
     __array_priority__ = 1000
-    __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, protocol: Protocol[Any], share: Any, scale: Scale = INTEGER, bound: int = 1) -> None:
         self.protocol = protocol
@@ -58,61 +59,33 @@ class SecretTensor(FunctionOperators):
     def of_bits(cls, bits: SecretBits) -> SecretTensor:
         """0/1 words of the same shape: two rounds, 8 B a bit and party."""
         shape, kernels = bits.shape, bits.protocol.kernels
+        one_row = bits.length % WORD_BITS == 0 or math.prod(shape[:-1]) == 1
 
         def flatten(words: Tensor) -> Tensor:
+            if one_row:  # the rows stand one after the other as they are
+                return words.reshape(1, -1)
             return kernels.words_to_bits(kernels.bits_to_words(words, bits.length).reshape(1, -1))
 
         flat = bits.protocol.b2a(bits.protocol.linear(flatten, bits.share), math.prod(shape))
         return cls(bits.protocol, bits.protocol.linear(lambda words: words.reshape(shape), flat))
 
-    # --- numpy ----------------------------------------------------------------------------------
+    @classmethod
+    def of_public(cls, protocol: Protocol[Any], values: Public, scale: Scale) -> SecretTensor:
+        """Public numbers rounded to the nearest word. No message. Programs ask `session.public`, or `lift`.
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        """`np.maximum(x, y)`, and `array + x`: numpy asks the tensor, the tensor asks `mpc.functions`."""
-        return numpy_names().ufunc(ufunc, method, inputs, options)
+        `RangeError` for NaN, infinities, and what has no word.
+        """
+        words = encode(values, scale, MAX_MAGNITUDE - 1)
+        return cls(protocol, protocol.public(torch.from_numpy(words)), scale, magnitude(words))
 
-    def __array_function__(self, function: Any, types: Any, inputs: Any, options: Any) -> Any:
-        return numpy_names().function(function, inputs, options)
-
-    # --- public facts ---------------------------------------------------------------------------
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.protocol.shape(self.share)
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __repr__(self) -> str:
-        return f"SecretTensor(shape={self.shape}, scale={self.scale}, bound={self.bound})"
-
-    def __bool__(self) -> NoReturn:
-        no_truth("The truth value")
-
-    def __int__(self) -> NoReturn:
-        no_truth("The integer value")
-
-    def __float__(self) -> NoReturn:
-        no_truth("The value")
-
-    def __index__(self) -> NoReturn:
-        no_truth("The index value")
-
-    if not TYPE_CHECKING:  # for whom a tensor would then be an array
-
-        def __array__(self, *_: Any, **__: Any) -> NoReturn:
-            raise NotSupported("numpy cannot hold a secret.", remedy="Release it, or use mpc.stack.")
-
-    def __reduce__(self) -> NoReturn:
-        raise NotSupported("A secret tensor does not leave its process.", remedy="Release it as a result.")
+    def like(self, share: Any, *, scale: Scale | None = None, bound: int | None = None) -> SecretTensor:
+        """Another share of this protocol: at this scale and under this bound, where no others are given."""
+        return SecretTensor(
+            self.protocol,
+            share,
+            self.scale if scale is None else scale,
+            self.bound if bound is None else bound,
+        )
 
     # --- shape ----------------------------------------------------------------------------------
 
@@ -123,13 +96,7 @@ class SecretTensor(FunctionOperators):
 
         `bound` and `scale` are those of the outcome where they differ.
         """
-        share = self.protocol.linear(fn, self.share)
-        return SecretTensor(
-            self.protocol,
-            share,
-            self.scale if scale is None else scale,
-            self.bound if bound is None else bound,
-        )
+        return self.like(self.protocol.linear(fn, self.share), scale=scale, bound=bound)
 
     def view(self, *, scale: Scale | None = None, bound: int | None = None) -> SecretTensor:
         """The same words, read at another scale or under a bound that the algorithm guarantees. No message.
@@ -148,40 +115,60 @@ class SecretTensor(FunctionOperators):
         places = torch.from_numpy(np.arange(self.size).reshape(self.shape)[index].copy())
         return self.linear(lambda words: words.reshape(-1)[places])
 
-    def reshape(self, *shape: int | tuple[int, ...]) -> SecretTensor:
-        """As numpy's, of sizes or a tuple of them. No message. `RangeError` if they do not fit."""
-        sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
-        try:
-            return self.linear(lambda words: words.reshape(sizes))
-        except RuntimeError as error:
+    def reshape(self, *shape: int | Sequence[int]) -> SecretTensor:
+        """As numpy's, of lengths or a sequence of them; one may be -1. No message.
+
+        `RangeError` if they do not fit.
+        """
+        given = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
+        sizes = [int(size) for size in np.atleast_1d(np.asarray(given, dtype=np.int64))]
+        known = math.prod(size for size in sizes if size >= 0)
+        if sizes.count(-1) == 1 and known:
+            sizes[sizes.index(-1)] = self.size // known
+        if min(sizes, default=0) < 0 or math.prod(sizes) != self.size:
             raise RangeError(
-                f"A tensor of shape {self.shape} does not have the shape {tuple(sizes)}.",
-                remedy=f"Give sizes whose product is {self.size}.",
-            ) from error
+                f"A tensor of shape {self.shape} does not have the shape {given}.",
+                remedy=f"Give lengths whose product is {self.size}.",
+            )
+        return self.linear(lambda words: words.reshape(sizes))
 
     def broadcast_to(self, shape: tuple[int, ...]) -> SecretTensor:
-        return self.linear(lambda words: words.expand(shape))
+        """As numpy's. No message. `RangeError` if they do not fit."""
+        try:
+            return self.linear(lambda words: words.expand(shape))
+        except RuntimeError:
+            raise RangeError(
+                f"A tensor of shape {self.shape} does not broadcast to {tuple(shape)}.",
+                remedy="Give axes of the same length, or of length 1.",
+            ) from None
 
     @property
-    def T(self) -> SecretTensor:  # noqa: N802 - the array API's name
+    def T(self) -> SecretTensor:  # noqa: N802 - numpy's name
+        """All axes in reverse, as numpy's. No message."""
+        return self.linear(lambda words: words.permute(*reversed(range(words.ndim))))
+
+    @property
+    def mT(self) -> SecretTensor:  # noqa: N802 - the array API's name
+        """The last two axes exchanged. No message. `RangeError` for fewer."""
+        if self.ndim < 2:
+            raise RangeError(f"A tensor of shape {self.shape} is no matrix.", remedy="Give two axes or more.")
         return self.linear(lambda words: words.transpose(-1, -2))
 
-    def sum(self, axis: int | None = None) -> SecretTensor:
-        """Sum over an axis, or over all, at this scale. No message. `RangeError` if it might not fit."""
-        count = self._along(axis)
+    def sum(self, axis: Axes = None, keepdims: bool = False) -> SecretTensor:
+        """Sum over an axis, several, or all, at this scale. No message. `RangeError` if it might not fit."""
+        axes = axes_of(self, axis)
+        count = math.prod(self.shape[place] for place in axes)
         bound = checked(self.bound * max(1, count), f"A sum of {count} elements", self)
-        return self.linear(lambda words: words.sum() if axis is None else words.sum(axis), bound=bound)
+        if not axes:
+            return self.view(bound=bound)
+        return self.linear(lambda words: words.sum(axes, keepdim=keepdims), bound=bound)
 
-    def mean(self, axis: int | None = None) -> SecretTensor:
-        """Sum over an axis, or over all, over the number of elements; scale, error and cost as `/`."""
-        count = self._along(axis)
+    def mean(self, axis: Axes = None, keepdims: bool = False) -> SecretTensor:
+        """The sum over the number of elements; scale, error and cost as `/`. `RangeError` of none."""
+        count = math.prod(self.shape[place] for place in axes_of(self, axis))
         if count == 0:
             raise RangeError(f"No elements have no mean.{named([self])}", remedy="Give at least one.")
-        return self.sum(axis) / count
-
-    def _along(self, axis: int | None) -> int:
-        """How many elements an axis has, or all; numpy's `AxisError` for one that is not there."""
-        return self.size if axis is None else self.shape[normalize_axis_index(axis, self.ndim)]
+        return self.sum(axis, keepdims) / count
 
     # --- linear arithmetic ----------------------------------------------------------------------
 
@@ -197,6 +184,20 @@ class SecretTensor(FunctionOperators):
         """Drop `bits` fraction bits: floor or ceiling. 2 rounds; 8, 8 and 16 B an element."""
         return self.shifted_down(bits).view(scale=Scale(self.scale.bits - bits, self.scale.digits))
 
+    def to_binary(self, bits: int) -> SecretTensor:
+        """The same value with `bits` fraction bits and no decimals, as curves, roots and quotients take.
+
+        Of binary scales exact, or floor or ceiling, as `rescale` and `truncate`. Of decimals within 2 units
+        in the last place: 2 rounds and 8, 8 and 16 B an element; 3 or 4 rounds and twice or thrice that where
+        words have more than about 31 bits. `RangeError` if it could leave the ring.
+        """
+        if not self.scale.digits:
+            finer = bits >= self.scale.bits
+            return self.rescale(Scale(bits)) if finer else self.truncate(self.scale.bits - bits)
+        inverse = factors.of_inverses(np.asarray(10**self.scale.digits)).scaled(bits - self.scale.bits)
+        words = self.view(scale=Scale(bits))
+        return words._by_reals(inverse, torch.mul, 1, "A decimal as a binary number", scale=Scale(bits))
+
     def shifted_down(self, places: int | Tensor) -> SecretTensor:
         """Words over 2^places at the same scale, floor or ceiling. 2 rounds; 8, 8 and 16 B an element.
 
@@ -204,9 +205,10 @@ class SecretTensor(FunctionOperators):
         """
         share = self.protocol.truncate(self.share, places)
         least = places if isinstance(places, int) else int(places.min())
-        return SecretTensor(self.protocol, share, self.scale, (self.bound >> least) + 1)
+        return self.like(share, bound=(self.bound >> least) + 1)
 
     def __neg__(self) -> SecretTensor:
+        """No message."""
         return self.linear(torch.neg)
 
     def __add__(self, other: SecretTensor | Public) -> SecretTensor:
@@ -220,15 +222,18 @@ class SecretTensor(FunctionOperators):
         scale = self.scale.join(other.scale)
         x, y = self.rescale(scale), other.rescale(scale)
         share = self.protocol.linear(torch.add, x.share, y.share)
-        return SecretTensor(self.protocol, share, scale, checked(x.bound + y.bound, "A sum", x, y))
+        return self.like(share, scale=scale, bound=checked(x.bound + y.bound, "A sum", x, y))
 
     def __sub__(self, other: SecretTensor | Public) -> SecretTensor:
+        """Difference; as `+`."""
         return self + (-other if isinstance(other, SecretTensor) else -self.lift(other))
 
     def __radd__(self, other: Public) -> SecretTensor:
+        """As `+`."""
         return self + other
 
     def __rsub__(self, other: Public) -> SecretTensor:
+        """As `-`."""
         return -self + other
 
     def lift(self, values: Public) -> SecretTensor:
@@ -238,10 +243,7 @@ class SecretTensor(FunctionOperators):
         """
         array = as_numbers(values)
         scale = INTEGER if array.dtype.kind in "biu" else self.scale.at_least(DEFAULT_BITS)
-        words = encode(array, scale, MAX_MAGNITUDE - 1)
-        return SecretTensor(
-            self.protocol, self.protocol.public(torch.from_numpy(words)), scale, magnitude(words)
-        )
+        return SecretTensor.of_public(self.protocol, array, scale)
 
     # --- products -------------------------------------------------------------------------------
 
@@ -275,7 +277,7 @@ class SecretTensor(FunctionOperators):
         drop = max(0, wide.bits - self.scale.join(other.scale).at_least(DEFAULT_BITS).bits)
         share = primitive(self.share, other.share, drop)
         scale = Scale(wide.bits - drop, wide.digits)
-        return SecretTensor(self.protocol, share, scale, (bound >> drop) + (1 if drop else 0))
+        return self.like(share, scale=scale, bound=(bound >> drop) + (1 if drop else 0))
 
     def _by_public(self, values: Public, multiply: factors.Multiply, terms: int = 1) -> SecretTensor:
         """A bilinear function with a public operand, `terms` products a sum."""
@@ -288,10 +290,15 @@ class SecretTensor(FunctionOperators):
         return self.linear(lambda own: multiply(own, factor), bound=bound)
 
     def _by_reals(
-        self, given: factors.Factor, multiply: factors.Multiply, terms: int, what: str
+        self,
+        given: factors.Factor,
+        multiply: factors.Multiply,
+        terms: int,
+        what: str,
+        scale: Scale | None = None,
     ) -> SecretTensor:
-        """By real factors, within 2 units of this scale of at least 16 fraction bits."""
-        scale, terms = self.scale.at_least(DEFAULT_BITS), max(1, terms)
+        """By real factors, within 2 units of `scale`, or of this one with at least 16 fraction bits."""
+        scale, terms = scale or self.scale.at_least(DEFAULT_BITS), max(1, terms)
         factor, most = given.scaled(scale.bits - self.scale.bits), max(1, self.bound)
         bound = checked(math.ceil(most * terms * factor.magnitude) + 2, what, self)
         plan = factors.plan(most, terms, factor)
@@ -301,7 +308,7 @@ class SecretTensor(FunctionOperators):
                 remedy="Narrow the bound, or sum fewer terms at a time.",
             )
         share = factors.product(self.protocol, self.share, factor, plan, multiply)
-        return SecretTensor(self.protocol, share, scale, bound)
+        return self.like(share, scale=scale, bound=bound)
 
     def __truediv__(self, divisor: SecretTensor | Public) -> SecretTensor:
         """Over public numbers: at this scale, of at least 16 fraction bits, within 2 units in the last place.
@@ -314,24 +321,29 @@ class SecretTensor(FunctionOperators):
         Over a secret: `mpc.divide`.
         """
         if isinstance(divisor, SecretTensor):
-            return numpy_names().divided(self, divisor)  # type: ignore[no-any-return]
+            return provided("divided")(self, divisor)  # type: ignore[no-any-return]
         inverses = factors.of_inverses(as_numbers(divisor))
         common_shape("A quotient", self, divisor)
         return self._by_reals(inverses, torch.mul, 1, "A quotient by a public number")
 
     def __rtruediv__(self, dividend: Public) -> SecretTensor:
         """Public numbers, as `lift` takes them, over a secret: `mpc.divide`."""
-        return numpy_names().divided(self.lift(dividend), self)  # type: ignore[no-any-return]
+        return provided("divided")(self.lift(dividend), self)  # type: ignore[no-any-return]
 
-    def dot(self, other: SecretTensor | Public) -> SecretTensor:
-        """Sum of products over the last axis: cost, scale and error of one product an output element."""
-        shape = common_shape("A dot product", self, other)
-        if not shape:
-            return self * other
-        x = self.broadcast_to(shape)
-        if isinstance(other, SecretTensor):
-            return x._product(other.broadcast_to(shape), self.protocol.dot, shape[-1])
-        return x._by_public(other, lambda words, factor: (words * factor).sum(-1), shape[-1])
+    def vecdot(self, other: SecretTensor | Public) -> SecretTensor:
+        """Sum of products over the last axis: cost, scale and error of one product an output element.
+
+        The other axes broadcast. `RangeError` as `*`, and for last axes of other lengths.
+        """
+        mine, theirs = self.shape, shape_of(other)
+        if not mine or not theirs or mine[-1] != theirs[-1]:
+            raise misfit("vecdot", self, other)
+        if not isinstance(other, SecretTensor):
+            row = self.reshape(*mine[:-1], 1, mine[-1])
+            return (row @ np.asarray(other)[..., None])[..., 0, 0]
+        shape = common_shape("A vecdot", self, other)
+        x, y = self.broadcast_to(shape), other.broadcast_to(shape)
+        return x._product(y, self.protocol.dot, shape[-1])
 
     def __matmul__(self, other: SecretTensor | Public) -> SecretTensor:
         """Matrix product (batched): cost, scale and error of one product an output element, as `*`.
@@ -351,94 +363,57 @@ class SecretTensor(FunctionOperators):
             other, lambda words, factor: torch.matmul(factor, words), summed_terms(other, self)
         )
 
-    # --- comparisons ----------------------------------------------------------------------------
 
-    def _gap(
-        self, other: Any, rounding: Callable[..., Any], *, swapped: bool = False
-    ) -> tuple[Any, int, tuple[int, ...]]:
-        """Flat words of self - other (or the reverse), how many bits they have, and their shape. No message.
-
-        A public operand is taken as the word that decides (`threshold`), so its scale is no matter.
-        """
-        if isinstance(other, SecretTensor):
-            scale = self.scale.join(other.scale)
-            x, y = self.rescale(scale), other.rescale(scale)
-            share, reach = y.share, y.bound
-        else:
-            words = threshold(other, self.scale, self.bound, rounding)
-            x, share, reach = self, self.protocol.public(torch.from_numpy(words)), magnitude(words)
-        shape = common_shape("A comparison", self, other)
-
-        def difference(own: Tensor, word: Tensor) -> Tensor:
-            return (word - own if swapped else own - word).reshape(-1)
-
-        flat = self.protocol.linear(difference, x.share, share)
-        return flat, max(1, (x.bound + reach).bit_length()), shape
-
-    def _flags(self, share: Any, shape: tuple[int, ...]) -> SecretTensor:
-        return SecretTensor(self.protocol, share).reshape(*shape)
-
-    def __lt__(self, other: SecretTensor | Public) -> SecretTensor:
-        """0/1 of the broadcast shape. At most 8 rounds, about 24 B an element and party for 62-bit bounds.
-
-        Exact, with any public numbers, of any size or fineness. `RangeError` for NaN, for shapes that do not
-        broadcast, and where one of two secrets leaves the ring at the other's scale. So are all comparisons.
-        """
-        flat, bits, shape = self._gap(other, np.ceil)
-        return self._flags(self.protocol.sign(flat, bits), shape)
-
-    def __gt__(self, other: SecretTensor | Public) -> SecretTensor:
-        """0/1, as `<`."""
-        flat, bits, shape = self._gap(other, np.floor, swapped=True)
-        return self._flags(self.protocol.sign(flat, bits), shape)
-
-    def __ge__(self, other: SecretTensor | Public) -> SecretTensor:
-        """0/1, as `<`."""
-        return _opposite(self < other)
-
-    def __le__(self, other: SecretTensor | Public) -> SecretTensor:
-        """0/1, as `<`."""
-        return _opposite(self > other)
-
-    def __eq__(self, other: Any) -> SecretTensor:  # type: ignore[override]
-        """0/1, as `<`; at most 8 rounds."""
-        flat, bits, shape = self._gap(other, np.equal)
-        return self._flags(self.protocol.is_zero(flat, bits), shape)
-
-    def __ne__(self, other: Any) -> SecretTensor:  # type: ignore[override]
-        """0/1, as `==`."""
-        return _opposite(self == other)
-
-    def less_bits(self, other: SecretTensor | Public) -> SecretBits:
-        """`self < other` for vectors `[..., n]` as packed bits `[..., n]`: one conversion less than `<`."""
-        flat, bits, shape = self._gap(other, np.ceil)
-        return SecretBits.from_plane(self.protocol, self.protocol.sign_bits(flat, bits), shape)
+def axes_of(x: SecretTensor, axis: Axes) -> tuple[int, ...]:
+    """Axes counted from the front; all of them for None. numpy's `AxisError` for one that is not there."""
+    return tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
 
 
-def _opposite(flags: SecretTensor) -> SecretTensor:
-    """1 - flags of 0/1 words. Interval arithmetic would say at most 2, and a product of k flags 2^k."""
-    return (1 - flags).view(bound=1)
+# --- joining --------------------------------------------------------------------------------------
 
 
-def _joined(tensors: Sequence[SecretTensor]) -> tuple[list[SecretTensor], Scale, int]:
+def secrets(*parts: SecretTensor | Public) -> list[SecretTensor]:
+    """Operands of which at least one is secret, the public ones lifted. `NotSupported` if none is."""
+    first = next((part for part in parts if isinstance(part, SecretTensor)), None)
+    if first is None:
+        raise NotSupported("None of the operands is secret.", remedy="Use numpy, or session.public.")
+    return [part if isinstance(part, SecretTensor) else first.lift(part) for part in parts]
+
+
+def concat(parts: Sequence[SecretTensor | Public], axis: int | None = 0) -> SecretTensor:
+    """Join along an axis, for None in C order; parts may be public. The scale is the finest of all.
+
+    No message. `RangeError` if their shapes do not fit.
+    """
+    same = secrets(*parts)
+    if axis is None:
+        return concat([part.reshape(-1) for part in same])
+    place = normalize_axis_index(axis, same[0].ndim)
+    sides = {(*part.shape[:place], *part.shape[place + 1 :]) for part in same}
+    if len(sides) != 1 or len({part.ndim for part in same}) != 1:
+        raise RangeError(
+            f"Parts of {[part.shape for part in same]} do not join along axis {axis}.",
+            remedy="Give parts that differ in that axis only.",
+        )
+    return _joined(lambda *words: torch.cat(words, dim=place), same)
+
+
+def stack(parts: Sequence[SecretTensor | Public], axis: int = 0) -> SecretTensor:
+    """Join along a new axis; parts may be public. No message. `RangeError` if their shapes differ."""
+    same = secrets(*parts)
+    if len({part.shape for part in same}) != 1:
+        raise RangeError(
+            f"Parts of {[part.shape for part in same]} do not stack.", remedy="Give parts of one shape."
+        )
+    place = normalize_axis_index(axis, same[0].ndim + 1)
+    return _joined(lambda *words: torch.stack(words, dim=place), same)
+
+
+def _joined(join: Callable[..., Tensor], tensors: Sequence[SecretTensor]) -> SecretTensor:
+    """Words of all at the finest scale, joined."""
     scale = tensors[0].scale
     for tensor in tensors[1:]:
         scale = scale.join(tensor.scale)
     same = [tensor.rescale(scale) for tensor in tensors]
-    return same, scale, max(tensor.bound for tensor in same)
-
-
-def concat(tensors: Sequence[SecretTensor], axis: int = 0) -> SecretTensor:
-    """Join along an axis; the scale is the finest of all. No message."""
-    same, scale, bound = _joined(tensors)
-    protocol = same[0].protocol
-    share = protocol.linear(lambda *words: torch.cat(words, dim=axis), *(tensor.share for tensor in same))
-    return SecretTensor(protocol, share, scale, bound)
-
-
-def stack(tensors: Sequence[SecretTensor], axis: int = 0) -> SecretTensor:
-    """Join along a new axis. No message."""
-    same, scale, bound = _joined(tensors)
-    protocol = same[0].protocol
-    share = protocol.linear(lambda *words: torch.stack(words, dim=axis), *(tensor.share for tensor in same))
-    return SecretTensor(protocol, share, scale, bound)
+    share = same[0].protocol.linear(join, *(tensor.share for tensor in same))
+    return same[0].like(share, bound=max(tensor.bound for tensor in same))

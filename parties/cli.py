@@ -44,7 +44,7 @@ app.command()(doctor)
 app.add_typer(setup.party, name="party")
 app.add_typer(node, name="node")
 app.add_typer(data, name="data")
-for command in (asking.query, asking.jobs, asking.status, asking.result, asking.cancel):
+for command in asking.COMMANDS:
     app.command()(command)
 
 

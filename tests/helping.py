@@ -13,10 +13,11 @@ import pandas as pd
 
 from parties.demo.cohort import COHORT_FILE, SCHEMA_FILE
 from parties.demo.processes import free_ports
-from parties.identity import sandbox
 from parties.identity.consortium import Member
 from parties.identity.keys import Identity
 from parties.management.datasets import DataSets
+from parties.management.schema_file import load_schema
+from parties.node import sandbox
 from parties.node.app import Node
 from parties.node.config import load
 from parties.node.deadlines import DEADLINES, Deadlines
@@ -70,7 +71,7 @@ def running_hospitals(
         chosen = chosen.model_copy(
             update={"compute": chosen.compute.model_copy(update={"round_timeout_s": round_timeout_s})}
         )
-        DataSets(chosen.state, chosen.name).add(SCHEMA_FILE, place / "part.csv")
+        DataSets(chosen.state, chosen.name).add(load_schema(SCHEMA_FILE), place / "part.csv")
         nodes[name] = Node(chosen, deadlines)
     try:
         for node in nodes.values():

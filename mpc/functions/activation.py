@@ -14,7 +14,7 @@ from mpc.functions.divide import divide_from
 from mpc.functions.exponential import MAX_EXP_BITS, exp_up_to
 from mpc.functions.logarithm import MOST_BITS as LOG_BITS
 from mpc.functions.logarithm import log
-from mpc.functions.normal import binary_scale, product
+from mpc.functions.normalised import binary_scale, product
 from mpc.functions.order import amax
 from mpc.functions.shape import expand_dims
 from mpc.protocols.branches import both
@@ -29,8 +29,8 @@ SUM_BITS = 60
 def sigmoid(x: SecretTensor) -> SecretTensor:
     """1 / (1 + e^-x) at x's scale, of at least 16 fraction bits; error below 2 units in the last place.
 
-    For every x. 3 rounds where x's bound is below 11.7 (16 bits), else at most 9. `RangeError` for decimals
-    and more than 26 fraction bits.
+    For every x. 3 rounds where x's bound is below 11.7 (16 bits), else 7 or 8.
+    `RangeError` for decimals and more than 26 fraction bits.
     """
     return _saturating("sigmoid", x, 0.5) + 0.5
 
@@ -48,8 +48,9 @@ def erf(x: SecretTensor) -> SecretTensor:
 def logsumexp(x: SecretTensor, axis: int = -1) -> SecretTensor:
     """log of the sum of e^x along an axis; error below 2 units in the last place.
 
-    About 37 rounds, and a comparison and a product for each halving of the axis. `RangeError` for decimals,
-    for more than 26 fraction bits, and for more terms than their rounding leaves room for (2^14 at 26 bits).
+    43 rounds for two terms (docs/tables.md), and a comparison and a product for each further halving of the
+    axis. `RangeError` for decimals, for more than 26 fraction bits, and for more terms than their rounding
+    leaves room for (2^14 at 26 bits).
     """
     top, _, total = _terms(x, axis)
     # at least one term is 1 but for its last bit
@@ -58,7 +59,7 @@ def logsumexp(x: SecretTensor, axis: int = -1) -> SecretTensor:
 
 
 def softmax(x: SecretTensor, axis: int = -1) -> SecretTensor:
-    """e^x over its sum along an axis; as `logsumexp`, and 2^-22 of the result beside the units."""
+    """e^x over its sum along an axis; as `logsumexp`, in 45 rounds, and off by 2^-22 of it as well."""
     _, terms, total = _terms(x, axis)
     return _at(divide_from(terms, expand_dims(total, axis), least=0.5), x)
 

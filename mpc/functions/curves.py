@@ -32,7 +32,7 @@ class Curve:
         step = round(2**64 / (self.turn * units))
         angles = x.protocol.linear(lambda words: words * (step - (step >> 63 << 64)), x.share)
         share = x.protocol.separable(angles, self.waves, self.bits - wanted)
-        return SecretTensor(x.protocol, share, INTEGER, int(bound * 2**wanted) + 2)
+        return x.like(share, scale=INTEGER, bound=int(bound * 2**wanted) + 2)
 
 
 @cache

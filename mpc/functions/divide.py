@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from mpc.checks import in_domain
 from mpc.encoding import DEFAULT_BITS, INTEGER, MAX_MAGNITUDE, Scale
 from mpc.errors import RangeError
 from mpc.functions.curves import curve
-from mpc.functions.normal import Normal, normalised, product, stated
+from mpc.functions.normalised import Normalised, normalised, product, stated
 from mpc.functions.powers_of_two import KEPT_BITS, SPARE, scaled, weighted_scaling
 from mpc.protocols.branches import both
 from mpc.tensor import SecretTensor, concat, stack
@@ -41,8 +40,7 @@ def divide(
     without it y may be one unit of its scale, and the quotient as large as that makes it. Where y is 0, or
     nearer to 0 than `least`, the result is `otherwise`; without `otherwise` that is demanded not to happen
     (`mpc.checks`). Raises `RangeError` before anything runs if the quotient could leave the ring, and for
-    decimal scales. About 25 rounds; 30 where x has to be
-    normalised as well.
+    decimal scales. 30 rounds where x has to be normalised as well (docs/tables.md), else at most 25.
     """
     stated("least", least)
     shape = np.broadcast_shapes(x.shape, y.shape)
@@ -89,14 +87,13 @@ def reciprocal(
     y: SecretTensor, *, least: float | None = None, otherwise: float | None = None
 ) -> SecretTensor:
     """1 / y; as `divide`."""
-    one = y.protocol.public(torch.ones(y.shape, dtype=torch.int64))
-    return divide(SecretTensor(y.protocol, one, INTEGER, 1), y, least=least, otherwise=otherwise)
+    return divide(y.lift(np.ones(y.shape, dtype=np.int64)), y, least=least, otherwise=otherwise)
 
 
 def _quotient_scale(x: SecretTensor, y: SecretTensor) -> Scale:
     if x.scale.digits or y.scale.digits:
         raise RangeError(
-            "Decimals are not divided on shares.", remedy="Release the sums, or use a binary scale."
+            "Decimals are not divided on shares.", remedy="Take x.to_binary(bits), or release the sums."
         )
     return x.scale.join(y.scale).at_least(DEFAULT_BITS)
 
@@ -130,7 +127,7 @@ def _inverse_bits(x: int, y: int, units: int, smallest: int) -> tuple[int, int] 
 def _by_inverse(
     x: SecretTensor,
     reach: int,
-    y: Normal,
+    y: Normalised,
     units: int,
     smallest: int,
     bound: int,
@@ -152,7 +149,9 @@ def _by_inverse(
     return product(x, made, k - units, bound)
 
 
-def _quotient(normal: Normal, units: int, bound: int, weights: Sequence[SecretTensor] = ()) -> SecretTensor:
+def _quotient(
+    normal: Normalised, units: int, bound: int, weights: Sequence[SecretTensor] = ()
+) -> SecretTensor:
     """`[n]` words of `units` more fraction bits from `[2 n]`: the first half over the second, weighted."""
     size = normal.fraction.shape[0] // 2
     power = normal.shift[size:] - normal.shift[:size] + (units + SPARE)

@@ -15,10 +15,11 @@ import torch
 from mpc.checks import demand
 from mpc.encoding import DEFAULT_BITS, INTEGER, Scale
 from mpc.errors import RangeError
-from mpc.functions.normal import binary_scale, stated
+from mpc.functions import exact
+from mpc.functions.normalised import binary_scale, stated
 from mpc.protocols.branches import both
 from mpc.protocols.separable import Octaves
-from mpc.protocols.truncation_pairs import MAX_SHIFT
+from mpc.protocols.shifts import MAX_SHIFT
 from mpc.tensor import SecretTensor
 
 #: The finest scale of exponents and results.
@@ -33,8 +34,8 @@ OCTAVE: Final = 1 << 60
 _EXACT_BITS: Final = 22
 _MIDDLE: Final = range(6, 11)
 #: Relative error 2^-22.5, most of it at the low end of a stretch.
-_TABLE: Final = Octaves(dealt_bits=22, part_bits=27)
-_TABLE_BITS: Final = _TABLE.dealt_bits + _TABLE.part_bits
+TABLE: Final = Octaves(dealt_bits=22, part_bits=27)
+_TABLE_BITS: Final = TABLE.dealt_bits + TABLE.part_bits
 
 
 def exp(x: SecretTensor, *, most: float | None = None) -> SecretTensor:
@@ -43,7 +44,7 @@ def exp(x: SecretTensor, *, most: float | None = None) -> SecretTensor:
     Error: below 2 units in the last place plus 2^-22 of the result. `most` is a public upper bound on x,
     which is demanded to hold (`mpc.checks`); without it x's own bound. To cut off instead: `mpc.clip` first.
     Raises `RangeError` before anything runs if e^most leaves the ring, and for decimals. 3 rounds where x's
-    bound is 4.8, else 12.
+    bound is 4.8, 10 within 16 (docs/tables.md).
     """
     stated("most", most, above=-math.inf)
     scale = binary_scale(x, DEFAULT_BITS, MAX_EXP_BITS)
@@ -51,7 +52,7 @@ def exp(x: SecretTensor, *, most: float | None = None) -> SecretTensor:
     if top * x.scale.factor >= x.bound:
         return exp_up_to(x, top)
     high = math.floor(top * x.scale.factor)
-    check_exponent(top * math.log2(math.e), scale, "most=..., a public upper bound on x")
+    check_exponent(top * exact.LOG2_E, scale, "most=..., a public upper bound on x")
     made, above = both(
         x.protocol, lambda: exp_up_to(x, top), lambda: x.view(scale=INTEGER).reshape(-1) > high
     )
@@ -63,9 +64,9 @@ def exp_up_to(x: SecretTensor, top: float, scale: Scale | None = None) -> Secret
     """e^x at `scale`, or x's own, where x <= `top` by construction, or by a demand."""
     scale = scale or binary_scale(x, DEFAULT_BITS, MAX_EXP_BITS)
     top = min(top, x.bound / x.scale.factor)
-    check_exponent(top * math.log2(math.e), scale, "most=..., a public upper bound on x")
+    check_exponent(top * exact.LOG2_E, scale, "most=..., a public upper bound on x")
     flat = x.view(scale=INTEGER).reshape(-1)
-    made = exp2(flat, x.scale.factor * math.log(2), scale, top * math.log2(math.e))
+    made = exp2(flat, x.scale.factor * exact.LN2, scale, top * exact.LOG2_E)
     return made.reshape(*x.shape)
 
 
@@ -97,7 +98,7 @@ def exp2(x: SecretTensor, octave: float, scale: Scale, top: float) -> SecretTens
     if not lowest:  # the last stretch is what is left
         chosen = _with_rest(chosen)
     share = x.protocol.dot(values.T.share, chosen.T.share)
-    return _bounded(SecretTensor(x.protocol, share, INTEGER, 1), scale, top)
+    return _bounded(x.like(share, scale=INTEGER, bound=1), scale, top)
 
 
 def _bases(scale: Scale, top: float, reach: float) -> list[int]:
@@ -135,9 +136,9 @@ def _stretches(
     start = OCTAVE // 2 - bases[-1] * OCTAVE
     angle = x.protocol.add_public(x.protocol.linear(angles, *shares), _word(start))
     drops = torch.tensor([_drop(base, scale) for base in bases]).reshape(-1, 1)
-    share = x.protocol.separable(angle, _TABLE, drops)
+    share = x.protocol.separable(angle, TABLE, drops)
     share = x.protocol.add_public(share, torch.ones_like(drops) << (MAX_SHIFT - drops))
-    return SecretTensor(x.protocol, share, INTEGER, 1)
+    return x.like(share, scale=INTEGER, bound=1)
 
 
 def _word(number: int) -> torch.Tensor:
@@ -150,9 +151,9 @@ def _with_rest(weights: SecretTensor) -> SecretTensor:
     rest = weights.linear(lambda words: torch.cat((words, -words.sum(0, keepdim=True))))
     last = torch.zeros((rest.shape[0], 1), dtype=torch.int64)
     last[-1] = 1
-    return SecretTensor(rest.protocol, rest.protocol.add_public(rest.share, last), INTEGER, 1)
+    return rest.like(rest.protocol.add_public(rest.share, last), bound=1)
 
 
 def _bounded(made: SecretTensor, scale: Scale, top: float) -> SecretTensor:
-    bound = int(2.0 ** max(top, 0.0) * scale.factor * (1 + 2.0**-20)) + 4
+    bound = int(exact.exp2(max(top, 0.0)) * scale.factor * (1 + 2.0**-20)) + 4
     return made.view(scale=scale, bound=bound)

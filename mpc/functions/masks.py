@@ -140,7 +140,7 @@ def where(condition: Mask, x: SecretTensor | Public, y: SecretTensor | Public) -
         return chosen(mask.broadcast_to(shape), left, right)
     flags = torch.from_numpy(np.array(np.broadcast_to(mask, shape)))
     share = left.protocol.linear(lambda a, b: torch.where(flags, a, b), left.share, right.share)
-    return SecretTensor(left.protocol, share, left.scale, max(left.bound, right.bound))
+    return left.like(share, bound=max(left.bound, right.bound))
 
 
 def _of_public(mask: SecretTensor, x: Any, y: Any) -> SecretTensor:
@@ -151,4 +151,4 @@ def _of_public(mask: SecretTensor, x: Any, y: Any) -> SecretTensor:
     steps = torch.from_numpy(np.asarray(left - right))
     wide = mask.linear(lambda words: words * steps, scale=scale, bound=2 * bound)
     end = torch.from_numpy(np.array(np.broadcast_to(right, wide.shape)))
-    return SecretTensor(mask.protocol, mask.protocol.add_public(wide.share, end), scale, bound)
+    return wide.like(wide.protocol.add_public(wide.share, end), bound=bound)

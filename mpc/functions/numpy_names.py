@@ -19,7 +19,7 @@ import numpy as np
 from numpy.exceptions import AxisError
 
 from mpc.errors import NotSupported, RangeError
-from mpc.functions import masks, order, shape
+from mpc.functions import masks, order, products, shape
 from mpc.functions.numpy_tables import (
     ACCUMULATED,
     FILLS,
@@ -34,16 +34,8 @@ from mpc.functions.numpy_tables import (
     raised,
 )
 from mpc.functions.unlisted import INSTEAD
+from mpc.operators import provide
 from mpc.tensor import SecretTensor
-
-# What operators of the tensor ask for.
-absolute, conjunction, disjunction = order.absolute, masks.conjunction, masks.disjunction
-exclusive, negation = masks.exclusive, masks.negation
-__all__ = [
-    "absolute", "conjunction", "disjunction", "divided", "exclusive", "function", "negation", "raised",
-    "ufunc",
-]  # fmt: skip
-
 
 # --- what numpy calls -----------------------------------------------------------------------------
 
@@ -174,6 +166,24 @@ def _joined(asked: Callable[..., Any], inputs: tuple[Any, ...], options: Mapping
         np.arange(end - part.size, end).reshape(part.shape) for part, end in zip(parts, ends, strict=True)
     ]
     return shape.gathered(shape.concat(parts, None), asked(places, *inputs[1:], **options))
+
+
+#: What operators of the tensor ask for; here, since numpy's names are such operators.
+OPERATORS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
+    {
+        "absolute": order.absolute,
+        "conjunction": masks.conjunction,
+        "disjunction": masks.disjunction,
+        "divided": divided,
+        "dot": products.dot,
+        "exclusive": masks.exclusive,
+        "function": function,
+        "negation": masks.negation,
+        "raised": raised,
+        "ufunc": ufunc,
+    }
+)
+provide(**OPERATORS)
 
 
 # --- errors ---------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def less(x: SecretTensor, y: SecretTensor) -> SecretTensor:
     if x.bound + y.bound < MAX_MAGNITUDE:
         return x < y
     flat = x.protocol.linear(lambda a, b: (a - b).reshape(-1), x.share, y.share)
-    return SecretTensor(x.protocol, x.protocol.sign(flat, WORD_BITS - 1)).reshape(*x.shape)
+    return x.like(x.protocol.sign(flat, WORD_BITS - 1), scale=INTEGER, bound=1).reshape(*x.shape)
 
 
 def chosen(flags: SecretTensor, x: SecretTensor, y: SecretTensor) -> SecretTensor:
@@ -65,9 +65,8 @@ def chosen(flags: SecretTensor, x: SecretTensor, y: SecretTensor) -> SecretTenso
     The difference may wrap, since what comes out is one of the two and fits.
     """
     protocol, bound = x.protocol, max(x.bound, y.bound)
-    difference = SecretTensor(protocol, protocol.linear(torch.sub, x.share, y.share), x.scale, bound)
-    steps = flags * difference
-    return SecretTensor(protocol, protocol.linear(torch.add, y.share, steps.share), x.scale, bound)
+    steps = flags * x.like(protocol.linear(torch.sub, x.share, y.share), bound=bound)
+    return x.like(protocol.linear(torch.add, y.share, steps.share), bound=bound)
 
 
 # --- limits ---------------------------------------------------------------------------------------
@@ -98,13 +97,13 @@ def clip(x: SecretTensor | Public, low: Limit = None, high: Limit = None) -> Sec
 
 def _within(x: SecretTensor, floor: Words, ceiling: Words) -> SecretTensor:
     """x between words of its shape; what no word can pass costs nothing."""
-    least, most = (_public(x, words) for words in (floor, ceiling))
+    least, most = (_words(x, words) for words in (floor, ceiling))
     below, above = bool((floor > -x.bound).any()), bool((ceiling < x.bound).any())
     if below and above:
         beyond = less(stack([x, most]), stack([least, x]))
         steps = beyond * _difference(stack([least, most]), stack([x, x]))
         share = x.protocol.linear(lambda words, step: words + step.sum(0), x.share, steps.share)
-        return SecretTensor(x.protocol, share, x.scale, max(x.bound, least.bound, most.bound))
+        return x.like(share, bound=max(x.bound, least.bound, most.bound))
     if below:
         return chosen(less(x, least), least, x)
     return chosen(less(most, x), most, x) if above else x
@@ -113,7 +112,7 @@ def _within(x: SecretTensor, floor: Words, ceiling: Words) -> SecretTensor:
 def _difference(x: SecretTensor, y: SecretTensor) -> SecretTensor:
     """x - y where it may wrap, since it is only one step to what fits."""
     share = x.protocol.linear(torch.sub, x.share, y.share)
-    return SecretTensor(x.protocol, share, x.scale, max(x.bound, y.bound))
+    return x.like(share, bound=max(x.bound, y.bound))
 
 
 def _common_scale(x: SecretTensor, *limits: Limit) -> Scale:
@@ -132,10 +131,9 @@ def _limit(limit: Limit, scale: Scale, idle: int) -> Words:
     return np.where(none, np.int64(idle), words)
 
 
-def _public(x: SecretTensor, words: Words) -> SecretTensor:
-    wide = np.array(np.broadcast_to(words, x.shape), dtype=np.int64)
-    bound = int(np.abs(wide).max()) if wide.size else 0
-    return SecretTensor(x.protocol, x.protocol.public(torch.from_numpy(wide)), x.scale, bound)
+def _words(x: SecretTensor, words: Words) -> SecretTensor:
+    """Public words of x's scale, in its shape."""
+    return x.lift(np.array(np.broadcast_to(words, x.shape))).view(scale=x.scale)
 
 
 # --- extremes -------------------------------------------------------------------------------------
@@ -198,5 +196,5 @@ def _greatest(values: SecretTensor, placed: bool) -> list[SecretTensor]:
 def _places(values: SecretTensor) -> SecretTensor:
     """The index along the first axis, as a tensor of the same shape."""
     count = values.shape[0]
-    index = torch.arange(count).reshape(-1, *[1] * (values.ndim - 1)).expand(values.shape)
-    return SecretTensor(values.protocol, values.protocol.public(index.contiguous()), INTEGER, count)
+    index = np.arange(count).reshape(-1, *[1] * (values.ndim - 1))
+    return values.lift(np.array(np.broadcast_to(index, values.shape))).view(bound=count)

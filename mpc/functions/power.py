@@ -11,9 +11,10 @@ import numpy as np
 from mpc.checks import demand, in_domain
 from mpc.encoding import DEFAULT_BITS, INTEGER, MAX_MAGNITUDE, Scale
 from mpc.errors import RangeError
+from mpc.functions import exact
 from mpc.functions.exponential import MAX_EXP_BITS, check_exponent, exp2
 from mpc.functions.logarithm import of_mantissa
-from mpc.functions.normal import Normal, binary_scale, normalised, product, stated
+from mpc.functions.normalised import Normalised, binary_scale, normalised, product, stated
 from mpc.protocols.branches import both
 from mpc.tensor import SecretTensor, stack
 
@@ -40,7 +41,7 @@ def power(
     `least` is a public lower bound on |x| and belongs to the domain; `most` one above the result, which is
     demanded to hold (`mpc.checks`). Out of the domain the result is `otherwise`; without it that is demanded
     not to happen. `RangeError` before anything runs if the result could leave the ring, and for decimals.
-    Whole powers of integers: 1 round a product; a square of reals 2; else about 55.
+    Whole powers of integers: 1 round a product; a square of reals 2; else 36 for a public y (docs/tables.md).
     """
     stated("least", least)
     stated("most", most)
@@ -51,8 +52,10 @@ def power(
     shape = np.broadcast_shapes(x.shape, y.shape if isinstance(y, SecretTensor) else ())
     exponent = _secret(y.broadcast_to(shape)) if isinstance(y, SecretTensor) else _public(y)
     smallest = max(1, int((least or 0) * x.scale.factor))
-    reach = exponent.reach(math.log2(smallest / x.scale.factor), math.log2(max(1, x.bound) / x.scale.factor))
-    top = reach if most is None else min(reach, math.log2(most))
+    reach = exponent.reach(
+        exact.log2(smallest / x.scale.factor), exact.log2(max(1, x.bound) / x.scale.factor)
+    )
+    top = reach if most is None else min(reach, exact.log2(most))
     check_exponent(top, scale, "least=..., a public lower bound on |x|, or most=..., one above the result")
 
     flat = x.broadcast_to(shape).view(scale=INTEGER).reshape(-1)
@@ -71,7 +74,14 @@ def power(
 
 
 def _raised(
-    x: Normal, y: _Exponent, given: Scale, scale: Scale, top: float, invalid: SecretTensor, *, checked: bool
+    x: Normalised,
+    y: _Exponent,
+    given: Scale,
+    scale: Scale,
+    top: float,
+    invalid: SecretTensor,
+    *,
+    checked: bool,
 ) -> tuple[SecretTensor, SecretTensor, SecretTensor | None]:
     """|x|^y at `scale`; its sign, 0 out of the domain; if `checked`, flags of what is above 2^top."""
     scaled = y.times((x.bits - given.bits) - x.shift, of_mantissa(x, "log2", PLACES))
@@ -105,7 +115,7 @@ def _by_products(x: SecretTensor, exponent: int) -> SecretTensor:
     return root * root * x if exponent % 2 else root * root
 
 
-def _out_of_domain(x: Normal, lowest: int, *, signed: bool) -> SecretTensor:
+def _out_of_domain(x: Normalised, lowest: int, *, signed: bool) -> SecretTensor:
     """Flags of what is nearer to 0 than `lowest`, 0 or 1, or below 0 if not `signed`."""
     if lowest == 1:
         return (1 - x.nonzero).view(bound=1)

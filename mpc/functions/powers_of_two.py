@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mpc.encoding import INTEGER, MAX_MAGNITUDE
-from mpc.functions.normal import power_factors, product, products
+from mpc.functions.normalised import power_factors, product, products
 from mpc.functions.words import join, planes_of
 from mpc.tensor import SecretTensor, stack
 
@@ -28,14 +28,6 @@ class Scaling:
 
     low: SecretTensor
     weights: SecretTensor  # [n, 2]
-
-
-def scaling(power: SecretTensor) -> Scaling:
-    """What multiplies by 2^(power - SPARE), for `[n]` powers from 0 to 63. 9 rounds."""
-    digits = SecretTensor.of_bits(planes_of(power, LOW_DIGITS + 1))
-    (low,) = products([power_factors(digits[:LOW_DIGITS])])
-    left = digits[LOW_DIGITS]
-    return Scaling(low, stack([(1 - left).view(bound=1), left], axis=1))
 
 
 def weighted_scaling(power: SecretTensor, weights: Sequence[SecretTensor]) -> Scaling:
@@ -59,4 +51,4 @@ def scaled(x: SecretTensor, by: Scaling, bound: int) -> SecretTensor:
     # where it is not chosen, this one may have left the ring
     high = wide.linear(lambda words: words << up, bound=MAX_MAGNITUDE - 1)
     both = stack([low, high], axis=1)
-    return SecretTensor(x.protocol, x.protocol.dot(both.share, by.weights.share), INTEGER, bound)
+    return x.like(x.protocol.dot(both.share, by.weights.share), scale=INTEGER, bound=bound)

@@ -15,8 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mpc.bounds import misfit
+from mpc.bounds import shape_of as _shape
 from mpc.errors import RangeError
-from mpc.functions.shape import axis_of, expand_dims, permute_dims, secrets
+from mpc.functions.shape import axis_of, permute_dims
 from mpc.tensor import Public, SecretTensor
 
 Operand = SecretTensor | Public
@@ -32,13 +34,6 @@ def multiply(x: Operand, y: Operand) -> SecretTensor:
 
 def matmul(x: Operand, y: Operand) -> SecretTensor:
     """Matrix product with numpy's shapes, where at least one is secret."""
-    left, right = _shape(x), _shape(y)
-    if not left or not right or left[-1] != right[max(0, len(right) - 2)]:
-        raise _misfit("matrix product", left, right)
-    try:
-        np.broadcast_shapes(left[:-2], right[:-2])
-    except ValueError as error:
-        raise _misfit("matrix product", left, right) from error
     if isinstance(x, SecretTensor):
         return x @ y
     return _secret(y).__rmatmul__(x)
@@ -59,7 +54,7 @@ def dot(x: Operand, y: Operand) -> SecretTensor:
         return multiply(x, y)
     place = max(0, len(right) - 2)
     if left[-1] != right[place]:
-        raise _misfit("dot", left, right)
+        raise misfit("dot", x, y)
     rest = [axis for axis in range(len(right)) if axis != place]
     rows = _reshaped(x, (math.prod(left[:-1]), left[-1]))
     columns = _reshaped(_permuted(y, [place, *rest]), (right[place], math.prod(right[axis] for axis in rest)))
@@ -76,17 +71,10 @@ def inner(x: Operand, y: Operand) -> SecretTensor:
 
 def vecdot(x: Operand, y: Operand, axis: int = -1) -> SecretTensor:
     """The array API's: sums of products over an axis, the others broadcast."""
-    left, right = secrets(x, y)
-    if not left.ndim or not right.ndim:
-        raise _misfit("vecdot", left.shape, right.shape)
-    left, right = _last(left, axis), _last(right, axis)
-    if left.shape[-1] != right.shape[-1]:
-        raise _misfit("vecdot", left.shape, right.shape)
-    if not isinstance(x, SecretTensor) or not isinstance(y, SecretTensor):
-        secret, public = (left, y) if isinstance(x, SecretTensor) else (right, x)
-        factor = np.moveaxis(np.asarray(public), axis, -1)[..., None]
-        return matmul(secret.reshape(*secret.shape[:-1], 1, secret.shape[-1]), factor)[..., 0, 0]
-    return left.dot(right)
+    if not _shape(x) or not _shape(y):
+        raise misfit("vecdot", x, y)
+    left, right = _last(x, axis), _last(y, axis)
+    return left.vecdot(right) if isinstance(left, SecretTensor) else _secret(right).vecdot(left)
 
 
 def _secret(x: Operand) -> SecretTensor:
@@ -95,19 +83,11 @@ def _secret(x: Operand) -> SecretTensor:
     raise RangeError("A product of public operands.", remedy="Give a secret one, or use numpy.")
 
 
-def _shape(x: Operand) -> tuple[int, ...]:
-    return x.shape if isinstance(x, SecretTensor) else np.shape(x)
-
-
-def _last(x: SecretTensor, axis: int) -> SecretTensor:
+def _last(x: Operand, axis: int) -> Any:
+    if not isinstance(x, SecretTensor):
+        return np.moveaxis(np.asarray(x), axis, -1)
     place = axis_of(x, axis)
     return permute_dims(x, [*(other for other in range(x.ndim) if other != place), place])
-
-
-def _misfit(what: str, left: Sequence[int], right: Sequence[int]) -> RangeError:
-    return RangeError(
-        f"There is no {what} of {tuple(left)} and {tuple(right)}.", remedy="Compare their inner axes."
-    )
 
 
 def _reshaped(x: Operand, shape: tuple[int, ...]) -> Any:
@@ -135,12 +115,12 @@ def conv2d(
     """
     image, filters = _shape(x), _shape(kernel)
     if len(image) != 4 or len(filters) != 4 or image[1] != filters[1]:
-        raise _misfit("convolution", image, filters)
+        raise misfit("convolution", x, kernel)
     steps, gaps = _two(stride, "stride", 1), _two(dilation, "dilation", 1)
     spans = tuple(gap * (size - 1) + 1 for gap, size in zip(gaps, filters[2:], strict=True))
     edges = _edges(padding, steps, spans)
     if any(size + sum(edge) < span for size, edge, span in zip(image[2:], edges, spans, strict=True)):
-        raise _misfit("convolution", image, filters)
+        raise misfit("convolution", x, kernel)
 
     def patches(words: Tensor) -> Tensor:
         return _patches(words, edges, spans, steps, gaps)
@@ -252,7 +232,7 @@ def _summed(x: Operand, letters: str, kept: str) -> Any:
 
 def _summed_over(x: Operand, axis: int) -> Operand:
     if isinstance(x, SecretTensor):
-        return expand_dims(x.sum(axis), axis)
+        return x.sum(axis, keepdims=True)
     return np.asarray(np.sum(x, axis, keepdims=True))
 
 

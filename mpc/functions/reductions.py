@@ -15,22 +15,18 @@ from mpc.errors import RangeError
 from mpc.functions.order import absolute, amax
 from mpc.functions.products import vecdot
 from mpc.functions.root import sqrt
-from mpc.functions.shape import Axes, in_front, lifted
+from mpc.functions.shape import Axes, in_front
 from mpc.tensor import SecretTensor
 
 
 def total(x: SecretTensor, axis: Axes = None, keepdims: bool = False) -> SecretTensor:
-    """The sum. No message."""
-    rows, shape = in_front(x, axis, keepdims)
-    return rows.sum(0).reshape(*shape)
+    """`SecretTensor.sum`. No message."""
+    return x.sum(axis, keepdims)
 
 
 def mean(x: SecretTensor, axis: Axes = None, keepdims: bool = False) -> SecretTensor:
-    """The sum over the number of elements; error 1 unit in the last place. `RangeError` if there are none."""
-    rows, shape = in_front(x, axis, keepdims)
-    if not rows.shape[0]:
-        raise RangeError("No elements have no mean.", remedy="Give at least one.")
-    return (rows.sum(0) / rows.shape[0]).reshape(*shape)
+    """`SecretTensor.mean`; error 1 unit in the last place. `RangeError` if there are no elements."""
+    return x.mean(axis, keepdims)
 
 
 def prod(x: SecretTensor, axis: Axes = None, keepdims: bool = False) -> SecretTensor:
@@ -43,7 +39,7 @@ def prod(x: SecretTensor, axis: Axes = None, keepdims: bool = False) -> SecretTe
             rest = rows[-1] if rest is None else rest * rows[-1]
         rows = rows[:half] * rows[half : 2 * half]
     if not rows.shape[0]:
-        return lifted(x, np.ones(shape, dtype=np.int64))
+        return x.lift(np.ones(shape, dtype=np.int64))
     return (rows[0] if rest is None else rows[0] * rest).reshape(*shape)
 
 

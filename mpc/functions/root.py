@@ -11,7 +11,7 @@ from mpc.checks import in_domain
 from mpc.encoding import DEFAULT_BITS, INTEGER, MAX_MAGNITUDE, Scale
 from mpc.errors import RangeError
 from mpc.functions.curves import curve
-from mpc.functions.normal import binary_scale, leading, power_factors, product, products, stated
+from mpc.functions.normalised import binary_scale, leading, power_factors, product, products, stated
 from mpc.functions.powers_of_two import KEPT_BITS
 from mpc.protocols.branches import both
 from mpc.tensor import SecretTensor
@@ -25,7 +25,7 @@ def sqrt(x: SecretTensor, *, otherwise: float | None = None) -> SecretTensor:
 
     Error: below 2 units in the last place plus 2^-22 of the root. Where x is below 0 the result is
     `otherwise`; without it that is demanded not to happen (`mpc.checks`). `RangeError` for decimals and for
-    bounds of 2^60 and above. About 26 rounds.
+    bounds of 2^60 and above. 23 rounds (docs/tables.md).
     """
     scale = _root_scale(x)
     bound = math.isqrt(x.bound << (2 * scale.bits - x.scale.bits)) + 4

@@ -15,10 +15,11 @@ from typing import Final, Literal
 
 import numpy as np
 
+from mpc.bits import SecretBits
 from mpc.encoding import INTEGER, Scale
 from mpc.errors import RangeError
 from mpc.functions.shape import cumulative_sum, secrets
-from mpc.functions.sort import Keys, indices, order_by, order_of_bit
+from mpc.functions.sort import Keys, certain_bit, indices, order_by, order_of_certain
 from mpc.tensor import Public, SecretTensor, concat, stack
 
 Ties = Literal["average", "min", "max", "dense", "ordinal"]
@@ -45,35 +46,51 @@ def firsts(*keys: SecretTensor) -> SecretTensor:
 
 
 class Segments:
-    """Segments of n rows, which begin where the 0/1 words `starts` `[n]` are 1; rows before are in none.
+    """Segments of n rows, which begin where the `[n]` bits `starts` are 1; rows before are in none.
 
-    4 rounds when they are made. `RangeError` for starts, or columns, of other shapes.
+    What opens depends on the starts being 0 or 1. So words of 0 and 1 are made bits first, of their lowest
+    bit: 7 rounds and 40 B a row when they are made, of packed bits 6. `Segments.of_equal` of sorted columns
+    has flags that are bits. `RangeError` for starts, or columns, of other shapes, and for words that are no
+    mask. Columns are `[n]`, or tables of them `[n, ...]`, whose columns are taken together.
     """
 
-    def __init__(self, starts: SecretTensor) -> None:
-        if starts.ndim != 1:
-            raise RangeError(f"Starts of {starts.shape}.", remedy="Give a [n] tensor of 0 and 1.")
+    def __init__(self, starts: SecretBits | SecretTensor) -> None:
+        self._begin(certain_bit(starts))
+
+    @classmethod
+    def of_equal(cls, *keys: SecretTensor) -> Segments:
+        """Of sorted columns `[n]`: runs of rows that are equal in all of them. `firsts`, and 4 rounds."""
+        return cls._of_certain(firsts(*keys))
+
+    @classmethod
+    def _of_certain(cls, starts: SecretTensor) -> Segments:
+        """Of starts that are 0 or 1 by construction, whatever their bound or a demand says."""
+        made = cls.__new__(cls)
+        made._begin(starts)
+        return made
+
+    def _begin(self, starts: SecretTensor) -> None:
         self.starts = starts
-        self._order = order_of_bit(1 - starts).fixed()  # first rows to the front
+        self._order = order_of_certain((1 - starts).view(bound=1)).fixed()  # first rows to the front
 
     def hold(self, x: SecretTensor) -> SecretTensor:
-        """`[n]`: for every row x at its segment's first row; 0 before the first. 5 rounds."""
+        """`[n, ...]`: for every row x at its segment's first row; 0 before the first. 5 rounds."""
         front, valid = self._order.apply(x, self.starts)
         return self._spread(front, valid)
 
     def running_sum(self, x: SecretTensor) -> SecretTensor:
-        """`[n]`: the sum of x from its segment's first row to the row itself. 5 rounds."""
-        sums = cumulative_sum(x)
+        """`[n, ...]`: the sum of x from its segment's first row to the row itself. 5 rounds."""
+        sums = cumulative_sum(x, 0)
         return (sums - self.hold(sums - x)).view(bound=sums.bound)
 
     def total(self, x: SecretTensor) -> SecretTensor:
-        """`[n]`: for every row the sum of x over its whole segment. 6 rounds."""
+        """`[n, ...]`: for every row the sum of x over its whole segment. 6 rounds."""
         totals, valid = self.totals(x)
         return self._spread(totals, valid)
 
     def totals(self, x: SecretTensor) -> tuple[SecretTensor, SecretTensor]:
-        """`[n]` sums over each segment, the segments in front and then 0; and 1 where there is a segment."""
-        sums = cumulative_sum(x)
+        """`[n, ...]` sums over each segment, the segments in front and then 0; `[n]`: 1 where one is."""
+        sums = cumulative_sum(x, 0)
         begins, ends, valid = self._borders((sums - x).view(bound=sums.bound), sums[-1:])
         return (ends - begins).view(bound=sums.bound), valid
 
@@ -82,30 +99,35 @@ class Segments:
         count = self.starts.shape[0]
         end = self.starts.lift(np.array([count], dtype=np.int64))
         begins, ends, valid = self._borders(indices(self.starts), end)
-        both = self._spread(stack([begins, ends], axis=1), valid.reshape(-1, 1)).view(bound=count)
+        both = self._spread(stack([begins, ends], axis=1), valid).view(bound=count)
         return both[:, 0], both[:, 1] - 1
 
     def front(self, x: SecretTensor) -> tuple[SecretTensor, SecretTensor]:
-        """`[n]` x of each segment's first row, the segments in front and then 0; and 1 where there is one."""
+        """`[n, ...]` x of each segment's first row, these in front and then 0; `[n]`: 1 where one is."""
         front, valid = self._order.apply(x, self.starts)
-        return (front * valid).view(bound=x.bound), valid
+        return (front * _beside(valid, x)).view(bound=x.bound), valid
 
     def _borders(self, x: SecretTensor, end: SecretTensor) -> tuple[SecretTensor, SecretTensor, SecretTensor]:
         """x at each segment's first row, and at the next one's, the segments in front; 1 where there is one.
 
-        `end` `[1]` stands for the row after the last: beyond the last segment both are `end`. 3 rounds.
+        `end` `[1, ...]` stands for the row after the last: beyond the last segment both are `end`. 3 rounds.
         """
         front, valid = self._order.apply(x, self.starts)
         if not len(front):
             return front, front, valid
-        begins = end + valid * (front - end.broadcast_to(front.shape))
+        begins = end + _beside(valid, x) * (front - end.broadcast_to(front.shape))
         return begins, concat([begins[1:], end]), valid
 
     def _spread(self, front: SecretTensor, valid: SecretTensor) -> SecretTensor:
         """What stands at the segments in front, to all their rows: differences go back, sums spread them."""
         before = concat([front[:1] * 0, front[:-1]])
-        steps = self._order.undo((front - before) * valid)[0]
+        steps = self._order.undo((front - before) * _beside(valid, front))[0]
         return steps.linear(lambda words: words.cumsum(0), bound=front.bound)
+
+
+def _beside(flags: SecretTensor, x: SecretTensor) -> SecretTensor:
+    """`[n]` flags, as they broadcast to x `[n, ...]`."""
+    return flags.reshape(len(flags), *[1] * (x.ndim - 1))
 
 
 def rank(x: Keys, ties: Ties = "average") -> SecretTensor:
@@ -130,8 +152,8 @@ def _tied(starts: SecretTensor, ties: Ties) -> SecretTensor:
     if ties == "dense":
         return cumulative_sum(starts)
     if ties == "min":
-        return (Segments(starts).hold(indices(starts)) + 1).view(bound=count)
-    first, last = Segments(starts).places()
+        return (Segments._of_certain(starts).hold(indices(starts)) + 1).view(bound=count)
+    first, last = Segments._of_certain(starts).places()
     if ties == "max":
         return (last + 1).view(bound=count)
     return (first + last + 2).view(scale=Scale(bits=1), bound=2 * count)
@@ -163,7 +185,7 @@ def unique(x: SecretTensor) -> Unique:
     """
     x = x.reshape(-1)
     ordered = order_by(x).apply(x)[0]
-    segments = Segments(firsts(ordered))
+    segments = Segments.of_equal(ordered)
     values, valid = segments.front(ordered)
     counts, _ = segments.totals(_ones(ordered))
     return Unique(values, counts.view(bound=x.shape[0]), valid)

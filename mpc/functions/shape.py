@@ -15,35 +15,19 @@ import numpy as np
 import torch
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from mpc import tensor
 from mpc.bits import no_truth
-from mpc.errors import NotSupported, RangeError
-from mpc.tensor import Public, SecretTensor
+from mpc.errors import RangeError
+from mpc.tensor import Axes, Public, SecretTensor, axes_of, concat, secrets, stack
 
-Axes = int | Sequence[int] | None
+__all__ = [
+    "Axes", "along", "axes_of", "axis_of", "concat", "cumulative_sum", "diff", "expand_dims", "flip",
+    "gathered", "in_front", "permute_dims", "reshape", "roll", "secrets", "squeeze", "stack", "take",
+]  # fmt: skip
 
 
 def axis_of(x: SecretTensor, axis: int) -> int:
     """An axis counted from the front."""
     return normalize_axis_index(axis, x.ndim)
-
-
-def axes_of(x: SecretTensor, axis: Axes) -> tuple[int, ...]:
-    """Axes counted from the front; all of them for None."""
-    return tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
-
-
-def secrets(*parts: SecretTensor | Public) -> list[SecretTensor]:
-    """Operands of which at least one is secret, the public ones lifted. `NotSupported` if none is."""
-    first = next((part for part in parts if isinstance(part, SecretTensor)), None)
-    if first is None:
-        raise NotSupported("None of the operands is secret.", remedy="Use numpy, or session.public.")
-    return [part if isinstance(part, SecretTensor) else lifted(first, part) for part in parts]
-
-
-def lifted(x: SecretTensor, values: Public) -> SecretTensor:
-    """A public operand beside x, in its own shape (a number as `[]`). No message."""
-    return x.lift(values).reshape(*np.shape(values))
 
 
 # --- one axis after the other ---------------------------------------------------------------------
@@ -77,14 +61,8 @@ def squeeze(x: SecretTensor, axis: Axes = None) -> SecretTensor:
 
 
 def reshape(x: SecretTensor, shape: int | Sequence[int]) -> SecretTensor:
-    """The same elements in another shape; one length may be -1. `RangeError` if they do not fit."""
-    sizes = [int(size) for size in np.atleast_1d(np.asarray(shape, dtype=np.int64))]
-    known = math.prod(size for size in sizes if size >= 0)
-    if sizes.count(-1) == 1 and known:
-        sizes[sizes.index(-1)] = x.size // known
-    if min(sizes, default=0) < 0 or math.prod(sizes) != x.size:
-        raise RangeError(f"{x.size} elements do not fit {shape}.", remedy="Give lengths with that product.")
-    return x.reshape(*sizes)
+    """`SecretTensor.reshape`: the same elements; one length may be -1. `RangeError` if they do not fit."""
+    return x.reshape(shape)
 
 
 def flip(x: SecretTensor, axis: Axes = None) -> SecretTensor:
@@ -163,34 +141,6 @@ def gathered(x: SecretTensor, places: Any) -> SecretTensor:
         return torch.cat([flat, flat.new_zeros(1)])[chosen] if filled else flat[chosen]
 
     return x.linear(pick)
-
-
-def concat(parts: Sequence[SecretTensor | Public], axis: int | None = 0) -> SecretTensor:
-    """Join along an axis, for None in C order; parts may be public. The scale is the finest of all.
-
-    `RangeError` if their shapes do not fit.
-    """
-    same = secrets(*parts)
-    if axis is None:
-        return tensor.concat([part.reshape(-1) for part in same])
-    place = axis_of(same[0], axis)
-    sides = {(*part.shape[:place], *part.shape[place + 1 :]) for part in same}
-    if len(sides) != 1 or len({part.ndim for part in same}) != 1:
-        raise RangeError(
-            f"Parts of {[part.shape for part in same]} do not join along axis {axis}.",
-            remedy="Give parts that differ in that axis only.",
-        )
-    return tensor.concat(same, place)
-
-
-def stack(parts: Sequence[SecretTensor | Public], axis: int = 0) -> SecretTensor:
-    """Join along a new axis; parts may be public. `RangeError` if their shapes differ."""
-    same = secrets(*parts)
-    if len({part.shape for part in same}) != 1:
-        raise RangeError(
-            f"Parts of {[part.shape for part in same]} do not stack.", remedy="Give parts of one shape."
-        )
-    return tensor.stack(same, normalize_axis_index(axis, same[0].ndim + 1))
 
 
 # --- sums and differences along an axis -----------------------------------------------------------

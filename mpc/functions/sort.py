@@ -19,8 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mpc.bits import SecretBits
 from mpc.encoding import INTEGER
-from mpc.errors import ProtocolAbort, RangeError
+from mpc.errors import NotSupported, ProtocolAbort, RangeError
 from mpc.functions.shape import along
 from mpc.functions.words import planes_of
 from mpc.protocols.base import lacks_permutations
@@ -33,15 +34,36 @@ WHY = "a secret permutation under a fresh random one: uniform, whatever it order
 Keys = SecretTensor | Sequence[SecretTensor]
 
 
-@dataclass(frozen=True, repr=False)
 class Order:
     """A secret permutation of n rows: `places[i]` is where row i goes, 0-based; integers `[n]`.
 
-    Opens, each time it is used, a permutation that is uniform whatever this one is. `ProtocolAbort` if the
-    places are no permutation.
+    Opens, each time it is used, a permutation that is uniform whatever this one is. Other words in its place
+    would open as they are: so it comes from `order_by`, `order_of_bit` or `inverse` only, which make
+    permutations of any words, and `NotSupported` answers whoever makes one of places.
     """
 
-    places: SecretTensor
+    _places: SecretTensor
+
+    def __init__(self, places: SecretTensor) -> None:
+        raise NotSupported(
+            f"An order of places that are given: {places!r} might be no permutation, and would open.",
+            remedy="Sort by the places: mpc.order_by(places).",
+        )
+
+    @classmethod
+    def _of(cls, places: SecretTensor) -> Order:
+        """Of places that are a permutation by construction, whatever their bound or a demand says."""
+        made = cls.__new__(cls)
+        made._places = places
+        return made
+
+    @property
+    def places(self) -> SecretTensor:
+        """Where each row goes."""
+        return self._places
+
+    def __repr__(self) -> str:
+        return f"Order(rows={self.places.shape[0]})"
 
     def apply(self, *columns: SecretTensor) -> list[SecretTensor]:
         """Columns `[n, ...]` in this order: 3 rounds, all columns together. `RangeError` for others."""
@@ -60,12 +82,12 @@ class Order:
 
     def fixed(self) -> FixedOrder:
         """This order for several uses: 3 rounds now, then 2 each."""
-        shuffle, where, _ = _ordered(self.places, self.places.reshape(-1, 1).share)
-        return FixedOrder(shuffle, where)
+        shuffle, _, where = _shuffled(self.places, self.places.reshape(-1, 1).share)
+        return FixedOrder(shuffle, where, _inverse(where))
 
     def inverse(self) -> Order:
-        """The order that undoes this one."""
-        return Order(self.apply(indices(self.places))[0])
+        """The order that undoes this one. 3 rounds."""
+        return Order._of(self.apply(indices(self.places))[0])
 
 
 @dataclass(frozen=True, repr=False)
@@ -73,14 +95,15 @@ class FixedOrder:
     """A secret permutation that one fresh shuffle hides in all its uses: what opened is uniform."""
 
     shuffle: Any
+    #: what opened: where each row goes under the shuffle; and the row of each place
     where: Tensor
+    rows: Tensor
 
     def apply(self, *columns: SecretTensor) -> list[SecretTensor]:
         """Columns `[n, ...]` in this order: 2 rounds, all columns together."""
         protocol = columns[0].protocol
         mixed = protocol.shuffle(_packed(columns), self.shuffle)
-        rows = _inverse(self.where)
-        gathered = protocol.linear(lambda words: protocol.kernels.gather(rows, words), mixed)
+        gathered = protocol.linear(lambda words: protocol.kernels.gather(self.rows, words), mixed)
         return _unpacked(gathered, columns)
 
     def undo(self, *columns: SecretTensor) -> list[SecretTensor]:
@@ -90,10 +113,32 @@ class FixedOrder:
         return _unpacked(protocol.unshuffle(table, self.shuffle), columns)
 
 
-def order_of_bit(flags: SecretTensor) -> Order:
-    """Rows with a 0 first, then those with a 1, each in their own order; 0/1 words `[n]`. One round."""
+def order_of_bit(flags: SecretBits | SecretTensor) -> Order:
+    """Rows with a 0 first, then those with a 1, each in their own order. `[n]` bits, or words of 0 and 1.
+
+    3 rounds, 16 B an element and party. Of words one more, since their lowest bit is taken, whatever else
+    they are: that words are 0 or 1 is what their bound says, which nothing has to keep. Opens nothing.
+    `RangeError` for other shapes and words that are no mask, `NotSupported` where there is no shuffle.
+    """
+    return order_of_certain(certain_bit(flags))
+
+
+def certain_bit(flags: SecretBits | SecretTensor) -> SecretTensor:
+    """`[n]` words that are 0 or 1 for certain: what opens may depend on them. Cost as `order_of_bit`'s."""
     _require_permutations(flags)
-    return Order(_counted(flags.reshape(1, -1)))
+    if flags.ndim != 1:
+        raise RangeError(f"Flags of {flags.shape}.", remedy="Give [n] bits, or words of 0 and 1.")
+    if isinstance(flags, SecretBits):
+        return SecretTensor.of_bits(flags)
+    if flags.bound > 1 or flags.scale != INTEGER:
+        raise RangeError(f"{flags!r} is no mask of 0 and 1.", remedy="Compare it, as in x != 0.")
+    return SecretTensor.of_bits(planes_of(flags, 1)[0])
+
+
+def order_of_certain(bits: SecretTensor) -> Order:
+    """`order_of_bit` of `[n]` words that are 0 or 1 by construction: flags of a protocol. One round."""
+    _require_permutations(bits)
+    return Order._of(_counted(bits.reshape(1, -1)))
 
 
 def shuffle(*columns: SecretTensor) -> list[SecretTensor]:
@@ -110,7 +155,8 @@ def shuffle(*columns: SecretTensor) -> list[SecretTensor]:
 def order_by(keys: Keys, *, descending: bool = False) -> Order:
     """The stable order of rows by one key, or by several, the most significant first. Keys are `[n]`.
 
-    About 8 rounds for every 3 key bits. `RangeError` for keys of other shapes, `NotSupported` where the
+    Radix sorting under fresh shuffles (eprint 2022/1595, section 4): the rounds of `bit_planes` and 2, then
+    8 for every 3 key bits. `RangeError` for keys of other shapes, `NotSupported` where the
     protocol has no shuffle.
     """
     columns = [keys] if isinstance(keys, SecretTensor) else list(keys)
@@ -118,12 +164,12 @@ def order_by(keys: Keys, *, descending: bool = False) -> Order:
         raise RangeError("Keys are columns of one length.", remedy="Give one or more [n] tensors.")
     _require_permutations(columns[0])
     if columns[0].shape[0] == 0:
-        return Order(indices(columns[0]))
+        return Order._of(indices(columns[0]))
     bits = concat([_key_bits(key, descending) for key in reversed(columns)])
     places = _counted(bits[:PASS_BITS])
     for start in range(PASS_BITS, bits.shape[0], PASS_BITS):
         places = _refined(places, bits[start : start + PASS_BITS])
-    return Order(places)
+    return Order._of(places)
 
 
 def sort_by(keys: Keys, *columns: SecretTensor, descending: bool = False) -> list[SecretTensor]:
@@ -178,7 +224,7 @@ def _require_rows(columns: Sequence[SecretTensor]) -> None:
         raise RangeError("Columns have one length.", remedy="Give one or more [n, ...] tensors.")
 
 
-def _require_permutations(x: SecretTensor) -> None:
+def _require_permutations(x: SecretTensor | SecretBits) -> None:
     """`NotSupported` before anything is computed that could not be finished."""
     if not x.protocol.guarantees.permutations:
         raise lacks_permutations(x.protocol.guarantees)
@@ -198,7 +244,7 @@ def _key_bits(key: SecretTensor, descending: bool) -> SecretTensor:
     flips[turned] = 1
     signs = 1 - 2 * flips
     linear = bits.protocol.linear(lambda words: words * signs, bits.share)
-    return SecretTensor(bits.protocol, bits.protocol.add_public(linear, flips), INTEGER, 1)
+    return bits.like(bits.protocol.add_public(linear, flips), bound=1)
 
 
 def _counted(bits: SecretTensor) -> SecretTensor:
@@ -208,7 +254,7 @@ def _counted(bits: SecretTensor) -> SecretTensor:
     totals = inside.linear(lambda words: words[:, -1:])
     before = totals.linear(lambda words: words.cumsum(0) - words, bound=flags.shape[1])
     places = (inside + before.broadcast_to(inside.shape) - 1).T
-    return flags.T.dot(places).view(bound=bits.shape[1])
+    return flags.T.vecdot(places).view(bound=bits.shape[1])
 
 
 def _buckets(bits: SecretTensor) -> SecretTensor:
@@ -228,28 +274,34 @@ def _refined(places: SecretTensor, bits: SecretTensor) -> SecretTensor:
     """The order so far, refined by more significant bits."""
     protocol = places.protocol
     shuffle, where, table = _ordered(places, bits.T.share)
-    step = _counted(SecretTensor(protocol, table, INTEGER, 1).T)
+    step = _counted(bits.like(table).T)
     back = protocol.unshuffle(protocol.linear(lambda words: words[where], step.share), shuffle)
-    return SecretTensor(protocol, back, INTEGER, places.shape[0])
+    return places.like(back, bound=places.shape[0])
 
 
 def _ordered(places: SecretTensor, table: Any) -> tuple[Any, Tensor, Any]:
     """The rows of `table` `[n, k]` at their places; the shuffle in use, and the shuffled places, opened."""
     protocol = places.protocol
-    shuffle = protocol.draw_shuffle(places.shape[0])
     joined = protocol.linear(
         lambda own, rows: torch.cat([own.reshape(-1, 1), rows], dim=1), places.share, table
     )
-    mixed = protocol.shuffle(joined, shuffle)
-    where = protocol.open(protocol.linear(lambda words: words[:, 0].contiguous(), mixed), WHY)
+    shuffle, mixed, where = _shuffled(places, joined)
     rows, kernels = _inverse(where), protocol.kernels
     return shuffle, where, protocol.linear(lambda words: kernels.gather(rows, words[:, 1:]), mixed)
+
+
+def _shuffled(places: SecretTensor, table: Any) -> tuple[Any, Any, Tensor]:
+    """A fresh shuffle, the table `[n, k]` under it, and its first column, the places, opened."""
+    protocol = places.protocol
+    shuffle = protocol.draw_shuffle(places.shape[0])
+    mixed = protocol.shuffle(table, shuffle)
+    return shuffle, mixed, protocol.open(protocol.linear(lambda words: words[:, 0].contiguous(), mixed), WHY)
 
 
 def _inverse(where: Tensor) -> Tensor:
     """The rows in the order of their places. `ProtocolAbort` if what was opened is no permutation.
 
-    It is public, so that this tells nothing new.
+    An `Order` is one by construction, so this finds a party that computes something else.
     """
     count = where.numel()
     places, rows = torch.arange(count), torch.zeros(count, dtype=torch.int64)
@@ -284,6 +336,6 @@ def _unpacked(table: Any, columns: Sequence[SecretTensor]) -> list[SecretTensor]
         def cut(words: Tensor, start: int = start, stop: int = stop, shape: Any = shape) -> Tensor:
             return words[:, start:stop].reshape(shape)
 
-        made.append(SecretTensor(protocol, protocol.linear(cut, table), column.scale, column.bound))
+        made.append(column.like(protocol.linear(cut, table)))
         start = stop
     return made

@@ -73,7 +73,7 @@ def shift_right(x: SecretTensor, places: int) -> SecretTensor:
     guess = words.shifted_down(places)
     # what is left of the word tells by its sign whether the guess is the ceiling; it is within one step
     rest = x.protocol.linear(lambda word, floor: word - (floor << places), x.share, guess.share)
-    ceiling = SecretTensor(x.protocol, rest, INTEGER, 1 << places) < 0
+    ceiling = x.like(rest, scale=INTEGER, bound=1 << places) < 0
     return (guess - ceiling).view(scale=x.scale, bound=guess.bound)
 
 
@@ -113,11 +113,6 @@ def most_significant_bit(x: SecretTensor) -> SecretTensor:
     flags = SecretTensor.of_bits(join([prefix_or(planes[:bits]), planes[bits:]]))
     demand(flags[bits], "the highest bit: no number is below 0")
     return (flags[:bits].sum(0) - 1).reshape(*x.shape).view(bound=max(1, bits))
-
-
-def inject(bits: SecretBits, x: SecretTensor) -> SecretTensor:
-    """x where the bit is 1, else 0: a conversion of the bits and a product, 3 rounds."""
-    return SecretTensor.of_bits(bits) * x
 
 
 def join(parts: list[SecretBits]) -> SecretBits:

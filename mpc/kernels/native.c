@@ -129,7 +129,7 @@ BODY void cross_and_body(const task *t, int64_t from, int64_t to, int level) {
 }
 COMPILE(cross_and)
 
-/* --- truncation by a dealt pair (`protocols/truncation_pairs.py`); `number` is the shift ------------------ */
+/* --- truncation by a dealt pair (`protocols/shifts.py`); `number` is the shift ------------------ */
 
 /* out0 = (in0 mod 2^63) >> m;  out1 = in0_63 << (63 - m) */
 BODY void pair_body(const task *t, int64_t from, int64_t to, int level) {

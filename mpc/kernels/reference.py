@@ -86,7 +86,7 @@ class Kernels:
         part[: len(add)] ^= x[0][add]
         return part
 
-    # --- truncation by a dealt pair (`mpc.protocols.truncation_pairs`) ---------------------------
+    # --- truncation by a dealt pair (`mpc.protocols.shifts`) ---------------------------
 
     def truncation_pair(self, r: Tensor, bits: int | Tensor) -> Pair:
         """(r mod 2^63) >> bits, and r's top bit times 2^(63 - bits)."""

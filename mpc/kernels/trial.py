@@ -33,6 +33,7 @@ class Trial:
 
     @property
     def ratio(self) -> float:
+        """How many times as fast as the reference."""
         return self.rate / self.reference_rate
 
 

@@ -11,11 +11,15 @@ rounds of a comparison plus ceil(log2(holders)); no message depends on a count.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+import mpc
 from mpc.errors import RangeError
-from mpc.tensor import SecretTensor, concat
+
+if TYPE_CHECKING:
+    from mpc.tensor import SecretTensor
 
 RULE = "minimum-count"
 
@@ -46,5 +50,5 @@ def all_of(flags: SecretTensor) -> SecretTensor:
     while flags.shape[0] > 1:
         half = flags.shape[0] // 2
         joined = flags[:half] * flags[half : 2 * half]
-        flags = joined if flags.shape[0] % 2 == 0 else concat([joined, flags[2 * half :]])
+        flags = joined if flags.shape[0] % 2 == 0 else mpc.concat([joined, flags[2 * half :]])
     return flags[0]

@@ -1,41 +1,22 @@
-"""What every protocol offers, and the runtime that its steps run on.
-
-A *step* is one message slot: it has one tag, and under it any party may send at most one message to
-each other party. Primitives are written as a few steps. The runtime keeps each thread's position in
-the program (branch, next index, depth), so that `session.gather` can overlap branches.
-"""
+"""What every protocol offers, what it promises, and what it says that it costs."""
 
 from __future__ import annotations
 
-import math
-import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from mpc.channel import Channel, Payload, Tag
 from mpc.errors import NotSupported, ProtocolAbort
-from mpc.kernels import Kernels, choose
+from mpc.kernels import Kernels
+from mpc.protocols.runtime import DIGEST_BYTES, Opening, Runtime
 from mpc.protocols.separable import Separable
-from mpc.randomness import Address, PairKeys
 
 ShareT = TypeVar("ShareT")
-
-
-#: Words as they travel.
-_LITTLE_ENDIAN: Final = np.dtype("<i8")
-_STAYS: Final = nullcontext()
-#: Messages of up to so many bytes are copied out of their tensor.
-_COPIED_BYTES: Final = 1 << 12
-#: Of a SHA-256 digest.
-DIGEST_BYTES: Final = 32
 
 
 @dataclass(frozen=True)
@@ -58,15 +39,15 @@ Costs = Mapping[str, Callable[..., Cost]]
 
 @dataclass(frozen=True)
 class Guarantees:
-    """What a protocol promises: read by tests for tolerances and by nodes for their refusals."""
+    """What a protocol promises: read by tests for tolerances and by sessions of nodes, which refuse some."""
 
     name: str
     parties: int
-    corrupted: int
+    #: whom it protects from whom
     model: str
-    truncation_error: str
+    #: whether nodes run it
     node_ready: bool
-    #: the same as numbers: below so many units in the last place, for words below 2^truncation_bits
+    #: a truncation is the floor, or this many units above it at most, for words below 2^truncation_bits
     truncation_units: int = 1
     truncation_bits: int = 62
     #: more than `parties` where the number is chosen; 0 where it is not
@@ -87,194 +68,16 @@ def lacks_permutations(guarantees: Guarantees) -> NotSupported:
     )
 
 
-@dataclass(frozen=True)
-class Opening:
-    """A declared opening inside a program: what became public to the computing parties, and why."""
-
-    why: str
-    elements: int
-
-
-@dataclass
-class _Position:
-    branch: tuple[int, ...] = ()
-    index: int = 0
-    depth: int = 0
-    #: how many places the parties' roles are turned on: party `turn` has role 0
-    turn: int = 0
-    #: whether this thread is the one of its party's pieces that computes
-    computes: bool = False
-
-
-class Runtime:
-    """One party's channel, keys and kernels, and where each of its threads stands in the program."""
-
-    def __init__(self, channel: Channel, keys: PairKeys, kernels: Kernels | None = None) -> None:
-        self.channel = channel
-        self.keys = keys
-        self.kernels = kernels or choose()
-        self.openings: list[Opening] = []
-        #: what `mpc.checks` keeps until the release, by place in the program
-        self.checks: dict[tuple[int, ...], Any] = {}
-        self._local = threading.local()
-        self._core = threading.Lock()
-        #: taken by the program's own thread
-        self._rooted = threading.Lock()
-
-    @property
-    def party(self) -> int:
-        """This party's role: its place, less the turn that this thread's piece has."""
-        place: _Position | None = getattr(self._local, "position", None)
-        turn = place.turn if place else 0
-        return (self.channel.party - turn) % self.channel.parties if turn else self.channel.party
-
-    @property
-    def position(self) -> _Position:
-        """This thread's place; the program's own thread, which nobody places, stands at the root.
-
-        `ProtocolAbort` in any other thread: two at one place would draw the same masks twice.
-        """
-        place: _Position | None = getattr(self._local, "position", None)
-        if place is None:
-            if self._rooted.acquire(blocking=False):
-                place = self._local.position = _Position()
-            else:
-                raise ProtocolAbort(
-                    "A thread that the session did not start works on its secrets.",
-                    remedy="Run independent work with session.gather.",
-                )
-        return place
-
-    def step(self, primitive: str) -> Step:
-        place = self.position
-        step = Step(self, place.branch, place.index, primitive, place.turn)
-        place.index += 1
-        return step
-
-    def fork(self) -> tuple[int, ...]:
-        """A branch path for children: this position, which is then used up."""
-        place = self.position
-        path = (*place.branch, place.index)
-        place.index += 1
-        return path
-
-    def enter(self, branch: tuple[int, ...], depth: int, turn: int = 0) -> None:
-        """Place this thread at the start of a branch."""
-        self._local.position = _Position(branch, 0, depth, turn)
-
-    @contextmanager
-    def computing(self) -> Iterator[None]:
-        """One piece of a long vector computes at a time; it gives way while it waits for a message."""
-        place = self.position
-        self._core.acquire()
-        place.computes = True
-        try:
-            yield
-        finally:
-            place.computes = False
-            self._core.release()
-
-    def waiting(self) -> AbstractContextManager[None]:
-        """Around waiting for a message: a piece gives way to another."""
-        return self._giving_way() if self.position.computes else _STAYS
-
-    @contextmanager
-    def _giving_way(self) -> Iterator[None]:
-        self._core.release()
-        try:
-            yield
-        finally:
-            self._core.acquire()
-
-
-@dataclass(slots=True, eq=False)
-class Step:
-    """One slot of the program: a tag for its messages, an address for its masks."""
-
-    runtime: Runtime
-    branch: tuple[int, ...]
-    index: int
-    primitive: str
-    turn: int = 0
-
-    def mask(self, peer: int, shape: torch.Size | tuple[int, ...], lane: int = 0) -> Tensor:
-        """Uniform words that only this party and `peer` know (`peer` = this party: it alone)."""
-        address = Address(self.primitive, self.branch, lane, self.index)
-        words = torch.from_numpy(self.runtime.keys.words(self._place(peer), address, math.prod(shape)))
-        return words if len(shape) == 1 else words.reshape(shape)
-
-    def digest(self, peer: int, data: bytes | memoryview, lane: int) -> bytes:
-        """Salted digest that only `peer` can compare."""
-        return self.runtime.keys.digest(
-            self._place(peer), Address(self.primitive, self.branch, lane, self.index), data
-        )
-
-    def send(self, to: int, *parts: Tensor) -> None:
-        """Send the words of `parts`, one after the other, as this step's message to `to`."""
-        flat = parts[0] if len(parts) == 1 else torch.cat([part.reshape(-1) for part in parts])
-        words = (flat if flat.is_cpu else flat.cpu()).numpy().astype(_LITTLE_ENDIAN, copy=False)
-        self._send(to, words.size, _bytes_of(words))
-
-    def recv(self, frm: int, *shapes: torch.Size | tuple[int, ...]) -> list[Tensor]:
-        """The words `frm` sent in this step, cut into `shapes`."""
-        sizes = [math.prod(shape) for shape in shapes]
-        words = _words(self._recv(frm, sum(sizes)))
-        if len(shapes) == 1:
-            return [words if len(shapes[0]) == 1 else words.reshape(shapes[0])]
-        return [part.reshape(shape) for part, shape in zip(torch.split(words, sizes), shapes, strict=True)]
-
-    def send_bytes(self, to: int, data: bytes) -> None:
-        self._send(to, len(data) // 8, memoryview(data))
-
-    def recv_bytes(self, frm: int, size: int) -> bytes:
-        return bytes(self._recv(frm, size // 8))
-
-    def _place(self, role: int) -> int:
-        """The party that has a role."""
-        return (role + self.turn) % self.runtime.channel.parties if self.turn else role
-
-    def _send(self, to: int, elements: int, payload: Payload) -> None:
-        tag = Tag(self.branch, self.index, self.primitive, elements, self.runtime.position.depth + 1)
-        self.runtime.channel.send(self._place(to), tag, payload)
-
-    def _recv(self, frm: int, elements: int) -> Any:
-        frm, expected = self._place(frm), Tag(self.branch, self.index, self.primitive, elements)
-        channel, place = self.runtime.channel, self.runtime.position
-        with self.runtime.waiting():
-            tag, payload = channel.recv(frm, expected)
-        if len(payload) != elements * 8:
-            raise ProtocolAbort(
-                f"{channel.names[frm]} sent {len(payload)} bytes at {self.primitive}, "
-                f"expected {elements * 8}.",
-                culprit=channel.names[frm],
-            )
-        channel.claimed(tag, payload)
-        place.depth = max(place.depth, tag.depth)
-        return payload
-
-
-def _bytes_of(words: np.ndarray[Any, Any]) -> Payload:
-    """The bytes of an array: a copy where there are few of them, since a view of them costs more."""
-    if words.nbytes <= _COPIED_BYTES:
-        return words.tobytes()
-    return np.ascontiguousarray(words).reshape(-1).view(np.uint8).data
-
-
-def _words(payload: Payload) -> Tensor:
-    """Little-endian words; what nobody else can see is not copied."""
-    array = np.frombuffer(payload, dtype=_LITTLE_ENDIAN)
-    if array.dtype.isnative and array.flags.writeable:
-        return torch.from_numpy(array)
-    return torch.from_numpy(array.astype(np.int64))
-
-
 class Protocol(ABC, Generic[ShareT]):
     """The operations of one secret-sharing scheme over Z_2^64 words and packed GF(2) planes.
 
     Shares are opaque to callers. Arithmetic shares hold words of any shape; boolean shares hold
-    planes packed 64 bits a word. Shapes of the two operands must already agree. Truncating products
-    shift right by `bits` with the error that `guarantees.truncation_error` names; `truncate` takes one
-    public shift, or words of shifts that broadcast to the share.
+    planes packed 64 bits a word. Shapes of the two operands must already agree. What is shifted right is
+    within `guarantees.truncation_units` of the floor for words below 2^`guarantees.truncation_bits`; where
+    `bits` is a tensor, they are public shifts that broadcast to the share.
+
+    What says nothing else sends messages as its row in `costs` says, where the protocol declares them, and
+    reveals nothing. Every party calls the same primitives in the same order.
     """
 
     guarantees: Guarantees
@@ -283,8 +86,14 @@ class Protocol(ABC, Generic[ShareT]):
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
 
+    @classmethod
+    def costs_for(cls, parties: int) -> Costs:  # noqa: ARG003 - of those that leave the choice
+        """`costs` where that many parties compute."""
+        return cls.costs
+
     @property
     def kernels(self) -> Kernels:
+        """What computes on this party's own words."""
         return self.runtime.kernels
 
     @property
@@ -299,66 +108,116 @@ class Protocol(ABC, Generic[ShareT]):
         """The session has ended, well (`completed`) or not."""
 
     # sharing and opening
+
     @abstractmethod
-    def input(self, words: Tensor | None, shape: tuple[int, ...], owner: int) -> ShareT: ...
+    def input(self, words: Tensor | None, shape: tuple[int, ...], owner: int) -> ShareT:
+        """A share of the words of party `owner`; the others give None. `ProtocolAbort` if it does."""
+
     @abstractmethod
-    def public(self, words: Tensor) -> ShareT: ...
+    def public(self, words: Tensor) -> ShareT:
+        """A share of words that every party has, the same at all. No message."""
+
     @abstractmethod
-    def reveal(self, x: ShareT) -> Tensor: ...
+    def reveal(self, x: ShareT) -> Tensor:
+        """The words, to all computing parties. What a program opens goes through `open`."""
+
     @abstractmethod
-    def reveal_to(self, x: ShareT, party: int) -> Tensor | None: ...
+    def reveal_to(self, x: ShareT, party: int) -> Tensor | None:
+        """The words, to one computing party only; None at the others. For recipients that compute."""
 
     @abstractmethod
     def compare_copies(self, inputs: dict[str, list[ShareT]]) -> None:
-        """Compare the copies of each outside owner's input before use; `InputMismatch` names the owner."""
+        """Compare the copies of each outside owner's input before use; `InputMismatch` names the owner.
 
-    # linear, no round: `fn` must be linear (a sum, a reshape, an index, a product with public words)
+        Reveals digests that who has the copy could compute.
+        """
+
+    # linear: no message
+
     @abstractmethod
-    def linear(self, fn: Callable[..., Tensor], *shares: ShareT) -> ShareT: ...
+    def linear(self, fn: Callable[..., Tensor], *shares: ShareT) -> ShareT:
+        """A linear function of words: a sum, a reshape, an index, a product with public words. No message.
+
+        Of boolean shares: linear over GF(2).
+        """
+
     @abstractmethod
-    def add_public(self, x: ShareT, words: Tensor) -> ShareT: ...
+    def add_public(self, x: ShareT, words: Tensor) -> ShareT:
+        """x + words, which broadcast to x. No message."""
+
     @abstractmethod
-    def shape(self, x: ShareT) -> tuple[int, ...]: ...
+    def shape(self, x: ShareT) -> tuple[int, ...]:
+        """Of the words, or of the planes. Public."""
 
     # products
+
     @abstractmethod
-    def mul(self, x: ShareT, y: ShareT, truncate: int = 0) -> ShareT: ...
+    def mul(self, x: ShareT, y: ShareT, truncate: int = 0) -> ShareT:
+        """Elementwise product of one shape, `truncate` bits less."""
+
     @abstractmethod
-    def dot(self, x: ShareT, y: ShareT, truncate: int = 0) -> ShareT: ...
+    def dot(self, x: ShareT, y: ShareT, truncate: int = 0) -> ShareT:
+        """`[..., n]` and `[..., n]` of one shape to `[...]`: sums of products, `truncate` bits less."""
+
     @abstractmethod
-    def matmul(self, x: ShareT, y: ShareT, truncate: int = 0) -> ShareT: ...
+    def matmul(self, x: ShareT, y: ShareT, truncate: int = 0) -> ShareT:
+        """Matrix product with torch's shapes, batched too, `truncate` bits less."""
+
     @abstractmethod
-    def truncate(self, x: ShareT, bits: int | Tensor) -> ShareT: ...
+    def truncate(self, x: ShareT, bits: int | Tensor) -> ShareT:
+        """Words shifted right by 1 to 62 bits, exact but for the last bit."""
 
     @abstractmethod
     def separable(self, x: ShareT, function: Separable, bits: int | Tensor) -> ShareT:
         """f of flat `[n]` words, `bits` fraction bits less; `[k, 1]` shifts make `[k, n]`."""
 
-    # bits
+    # bits: planes of one shape
+
     @abstractmethod
-    def xor_public(self, x: ShareT, words: Tensor) -> ShareT: ...
+    def xor_public(self, x: ShareT, words: Tensor) -> ShareT:
+        """XOR with packed words that every party has and that broadcast to x. No message."""
+
     @abstractmethod
-    def and_(self, x: ShareT, y: ShareT) -> ShareT: ...
+    def and_(self, x: ShareT, y: ShareT) -> ShareT:
+        """AND of packed bits."""
 
     # conversions; arithmetic operands are flat `[n]`, bit results are planes `[count, ceil(n/64)]`
-    @abstractmethod
-    def a2b(self, x: ShareT, bits: int) -> ShareT: ...
-    @abstractmethod
-    def b2a(self, x: ShareT, elements: int) -> ShareT: ...
-    @abstractmethod
-    def sign(self, x: ShareT, bits: int) -> ShareT: ...
-    @abstractmethod
-    def sign_bits(self, x: ShareT, bits: int) -> ShareT: ...
-    @abstractmethod
-    def is_zero(self, x: ShareT, bits: int) -> ShareT: ...
 
-    # permutations of the rows of `[n, ...]`; a shuffle is drawn once and known to nobody as a whole
     @abstractmethod
-    def draw_shuffle(self, rows: int) -> Any: ...
+    def a2b(self, x: ShareT, bits: int) -> ShareT:
+        """The low `bits` bits of any words as planes, lowest first."""
+
     @abstractmethod
-    def shuffle(self, x: ShareT, shuffle: Any) -> ShareT: ...
+    def b2a(self, x: ShareT, elements: int) -> ShareT:
+        """One plane `[1, ceil(n/64)]` as n words of 0 and 1."""
+
     @abstractmethod
-    def unshuffle(self, x: ShareT, shuffle: Any) -> ShareT: ...
+    def sign(self, x: ShareT, bits: int) -> ShareT:
+        """1 where x < 0, else 0, as words, for |x| < 2^bits; of other words still 0 or 1."""
+
+    @abstractmethod
+    def sign_bits(self, x: ShareT, bits: int) -> ShareT:
+        """As `sign`, as one plane."""
+
+    @abstractmethod
+    def is_zero(self, x: ShareT, bits: int) -> ShareT:
+        """1 where x = 0, else 0, as words, for |x| < 2^bits; of other words still 0 or 1."""
+
+    # permutations of the rows of `[n, ...]`; `NotSupported` without `guarantees.permutations`
+
+    @abstractmethod
+    def draw_shuffle(self, rows: int) -> Any:
+        """A fresh uniform order, drawn once and known to nobody as a whole. No message."""
+
+    @abstractmethod
+    def shuffle(self, x: ShareT, shuffle: Any) -> ShareT:
+        """The rows in that order."""
+
+    @abstractmethod
+    def unshuffle(self, x: ShareT, shuffle: Any) -> ShareT:
+        """The rows from that order back."""
+
+    # the same for all
 
     def open(self, x: ShareT, why: str) -> Tensor:
         """A declared opening to all computing parties; stands in `runtime.openings` with its reason."""
@@ -366,16 +225,27 @@ class Protocol(ABC, Generic[ShareT]):
         self.runtime.openings.append(Opening(why, words.numel()))
         return words
 
+    def announce_bound(self, bits: int | None, owner: int) -> int:
+        """The bit length that party `owner` says of its words; the others give None. Public by intention.
+
+        One round, 8 B to each other party. Simulations only: nodes have bounds from the catalogue.
+        """
+        step = self.runtime.step("announce_bound")
+        if bits is None:
+            return int(step.recv(owner, (1,))[0].item() % 63)
+        for peer in self._peers():
+            step.send(peer, torch.tensor([bits]))
+        return bits
+
     def agree(self, digest: bytes, what: str) -> None:
         """Compare a 32-byte digest of public parameters; `ProtocolAbort` if a party holds another.
 
         One round, 32 bytes to each other party.
         """
-        step, me = self.runtime.step("agree"), self.runtime.party
-        peers = [peer for peer in range(self.parties) if peer != me]
-        for peer in peers:
+        step = self.runtime.step("agree")
+        for peer in self._peers():
             step.send_bytes(peer, digest)
-        for peer in peers:
+        for peer in self._peers():
             if step.recv_bytes(peer, DIGEST_BYTES) != digest:
                 name = self.runtime.channel.names[peer]
                 raise ProtocolAbort(
@@ -383,3 +253,6 @@ class Protocol(ABC, Generic[ShareT]):
                     remedy="Compare the plan and the policies at both parties.",
                     culprit=name,
                 )
+
+    def _peers(self) -> list[int]:
+        return [peer for peer in range(self.parties) if peer != self.runtime.party]

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
 from mpc.errors import ProtocolAbort, TriuneError
-from mpc.protocols.base import Cost, Protocol, Runtime
+from mpc.protocols.base import Cost, Protocol
+from mpc.protocols.runtime import Runtime
 
 Result = TypeVar("Result")
 Other = TypeVar("Other")
@@ -88,7 +89,8 @@ def _run(
     runtime: Runtime, bodies: list[Callable[[], Result]], at_once: int, *, pieces: bool = False
 ) -> list[Result]:
     path, depth = runtime.fork(), runtime.position.depth
-    runs = [_Branch(runtime, (*path, place), depth, body) for place, body in enumerate(bodies)]
+    errors: list[BaseException] = []
+    runs = [_Branch(runtime, (*path, place), depth, body, errors) for place, body in enumerate(bodies)]
     if pieces:
         for turn, run in enumerate(runs):
             run.turn = (runtime.position.turn + turn) % runtime.channel.parties
@@ -104,19 +106,27 @@ def _run(
             thread.start()
         for thread in threads:
             thread.join()
-    for run in runs:
-        if run.error is not None:
-            raise run.error
+    if errors:
+        raise errors[0]
     runtime.position.depth = max([depth, *(run.depth for run in runs)])
     return [run.result for run in runs]
 
 
 class _Branch:
-    def __init__(self, runtime: Runtime, path: tuple[int, ...], depth: int, body: Callable[[], Any]) -> None:
+    """One body at its place; `errors` of all of them, in the order in which they happened."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        path: tuple[int, ...],
+        depth: int,
+        body: Callable[[], Any],
+        errors: list[BaseException],
+    ) -> None:
         self.runtime, self.path, self.depth, self.body = runtime, path, depth, body
         self.turn = runtime.position.turn
         self.result: Any = None
-        self.error: BaseException | None = None
+        self.errors = errors
 
     def run(self, *, alone: bool) -> None:
         self.runtime.enter(self.path, self.depth, self.turn)
@@ -127,13 +137,18 @@ class _Branch:
             else:
                 self.result = self.body()
         except BaseException as error:  # noqa: BLE001 - handed to the joining thread, which raises it
-            self.error = error
+            self.errors.append(error)  # before the others hear of it, and fail in turn
             self.runtime.channel.fail(as_abort(error))
         self.depth = self.runtime.position.depth
 
 
 def as_abort(error: BaseException) -> TriuneError:
-    """What the other parties of a simulation are told: never the text of a foreign exception."""
+    """What the other parties of a simulation are told: never the text of a foreign exception.
+
+    In this process it has that as its cause.
+    """
     if isinstance(error, TriuneError):
         return error
-    return ProtocolAbort(f"A party's program failed with {type(error).__name__}.")
+    abort = ProtocolAbort(f"A party's program failed with {type(error).__name__}.")
+    abort.__cause__ = error
+    return abort

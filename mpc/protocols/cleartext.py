@@ -18,9 +18,7 @@ class CleartextProtocol(Protocol[Tensor]):
     guarantees = Guarantees(
         name="cleartext",
         parties=1,
-        corrupted=0,
         model="none: an oracle for tests",
-        truncation_error="floor",
         node_ready=False,
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from torch import Tensor
 
 from mpc.kernels import Kernels
 from mpc.packing import words_for
-from mpc.protocols.base import Cost, Costs, Guarantees, Protocol, Runtime
+from mpc.protocols.base import Cost, Costs, Guarantees, Protocol
+from mpc.protocols.runtime import Runtime
 from mpc.protocols.separable import Separable
 
 
@@ -30,14 +32,15 @@ class ShapesProtocol(Protocol[Tensor]):
     guarantees = Guarantees(
         name="shapes",
         parties=1,
-        corrupted=0,
         model="none: it holds no words",
-        truncation_error="none",
         node_ready=False,
     )
 
-    def __init__(self, runtime: Runtime, costs: Costs) -> None:
+    def __init__(self, runtime: Runtime, costs: Costs, of: Guarantees) -> None:
         super().__init__(runtime)
+        self.guarantees = replace(
+            type(self).guarantees, concurrent=of.concurrent, permutations=of.permutations
+        )
         self._costs = costs
         self._sent: tuple[int, ...] = ()
         self._lock = threading.Lock()
@@ -87,6 +90,10 @@ class ShapesProtocol(Protocol[Tensor]):
     def agree(self, digest: bytes, what: str) -> None:
         self._book("agree")
 
+    def announce_bound(self, bits: int | None, owner: int) -> int:
+        self._book("announce_bound", owner)
+        return bits or 0
+
     # linear
 
     def linear(self, fn: Callable[..., Tensor], *shares: Tensor) -> Tensor:
@@ -106,18 +113,18 @@ class ShapesProtocol(Protocol[Tensor]):
 
     def dot(self, x: Tensor, y: Tensor, truncate: int = 0) -> Tensor:
         made = x[..., 0]
-        self._book("matmul_truncate" if truncate else "dot", made.numel())
+        self._book("matmul_truncate" if truncate else "dot", made.numel(), x.numel(), y.numel())
         return made
 
     def matmul(self, x: Tensor, y: Tensor, truncate: int = 0) -> Tensor:
         none = torch.matmul(x[..., :0], y[:0] if y.ndim == 1 else y[..., :0, :])  # no term, the same shape
         made = _zeros(*none.shape)
-        self._book("matmul_truncate" if truncate else "matmul", made.numel())
+        self._book("matmul_truncate" if truncate else "matmul", made.numel(), x.numel(), y.numel())
         return made
 
     def truncate(self, x: Tensor, bits: int | Tensor) -> Tensor:
         made = x if isinstance(bits, int) else _zeros(*np.broadcast_shapes(x.shape, bits.shape))
-        self._book("truncate", made.numel())
+        self._book("truncate", made.numel(), 1 if isinstance(bits, int) else bits.numel())
         return made
 
     def separable(self, x: Tensor, function: Separable, bits: int | Tensor) -> Tensor:

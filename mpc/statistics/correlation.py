@@ -3,30 +3,77 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations
+from typing import TYPE_CHECKING, Any, Final
 
-from mpc.statistics.base import Opened, Quantity, Statistic, StatisticRequest, Value
+from mpc.statistics import plots
 from mpc.statistics.moments import exact_dot, exact_sum
-from mpc.statistics.rows import ColumnSpec, Mask, Rows
+from mpc.statistics.outcome import Outcome, Shown, Value
+from mpc.statistics.results import Key, Result, frame_of, key_of, unwrap
+from mpc.statistics.rows import ColumnSpec, Rows
+from mpc.statistics.statistic import Opened, Quantity, Statistic, Takes
 
-_SUMS = ("x", "y", "xx", "yy", "xy")
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+_SUMS: Final = ("x", "y", "xx", "yy", "xy")
+
+
+class CorrelationResult(Result):
+    """Pearson correlations of every pair of columns, pairwise complete."""
+
+    @property
+    def value(self) -> Any:
+        """{(column, column): r} without groups, else {group: {(column, column): r}}."""
+        made = {unwrap(key_of(one, several=False)): _pairs(one) for one in self.outcomes}
+        return made if self.group_by else next(iter(made.values()))
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A matrix for each group."""
+        rows = {key: values for one in self.outcomes for key, values in _matrix(one).items()}
+        return frame_of(rows, [*self.group_by, "column"])
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The matrix in colours; of several groups the first, which the title names."""
+        first = self.outcomes[0]
+        group = ", ".join(f"{name} = {level}" for name, level in first.group)
+        matrix = {key[-1]: values for key, values in _matrix(first).items()}
+        return plots.matrix(matrix, plots.axes(ax, f"{self.title}; {group}" if group else self.title))
+
+
+def _pairs(one: Outcome) -> dict[tuple[str, str], Value]:
+    pairs = combinations(one.columns, 2)
+    return dict(zip(pairs, one.values.values(), strict=True))
+
+
+def _matrix(one: Outcome) -> dict[Key, dict[str, Shown]]:
+    names, pairs = one.columns, _pairs(one)
+    both = pairs | {(b, a): value for (a, b), value in pairs.items()} | {(name, name): 1.0 for name in names}
+    group = key_of(one, several=False)
+    return {(*group, row): {column: both[row, column] for column in names} for row in names}
 
 
 class Correlation(Statistic):
-    """The correlation of every pair of columns over the rows that have both.
+    """Pearson's correlation of every pair of columns over the rows that have both.
 
     The parts (n, sums, squares and cross products of each pair) open to the recipient: they say more than
     r, and the plan's openings list them.
     """
 
     kind = "correlation"
+    example = "correlation:age,tsize"
+    takes = Takes(least=2, each=False)
+    result = CorrelationResult
 
-    def __init__(self, request: StatisticRequest, columns: dict[str, ColumnSpec]) -> None:
-        self.columns = request.columns
-        self.pairs = [(columns[a], columns[b]) for a, b in combinations(request.columns, 2)]
+    def __init__(self, columns: Sequence[ColumnSpec], given: Mapping[str, Any]) -> None:
+        super().__init__(columns, given)
+        self.pairs = list(combinations(columns, 2))
 
     def quantities(self) -> tuple[Quantity, ...]:
+        """n of each pair, and its sums, which n governs."""
         made: list[Quantity] = []
         for x, y in self.pairs:
             a, b, n = x.magnitude, y.magnitude, f"n {x.name}~{y.name}"
@@ -35,22 +82,18 @@ class Correlation(Statistic):
             made += [Quantity(f"{part} {x.name}~{y.name}", bound, n) for part, bound in bounds]
         return tuple(made)
 
-    def summarise(self, rows: Rows, mask: Mask) -> list[int]:
+    def summarise(self, rows: Rows) -> list[int]:
+        """Those of the holder's rows."""
         sums: list[int] = []
         for x, y in self.pairs:
-            both = mask & rows.present[x.name] & rows.present[y.name]
+            both = rows.present[x.name] & rows.present[y.name]
             a, b = rows.words[x.name][both], rows.words[y.name][both]
-            sums += [
-                int(both.sum()),
-                exact_sum(a),
-                exact_sum(b),
-                exact_dot(a, a),
-                exact_dot(b, b),
-                exact_dot(a, b),
-            ]
+            sums += [int(both.sum()), exact_sum(a), exact_sum(b)]
+            sums += [exact_dot(a, a), exact_dot(b, b), exact_dot(a, b)]
         return sums
 
     def finish(self, opened: Opened) -> dict[str, Value]:
+        """r of each pair, NaN for a column without spread."""
         return {f"{x.name}~{y.name}": _pearson(opened, f"{x.name}~{y.name}") for x, y in self.pairs}
 
 

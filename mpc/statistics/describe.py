@@ -1,30 +1,54 @@
-"""`describe`: n, missing, mean, standard deviation and five percentiles of a column."""
+"""`describe`: n, missing, mean, standard deviation and percentiles of a column."""
 
 from __future__ import annotations
 
-from mpc.statistics.base import Opened, StatisticRequest, Target, Value
-from mpc.statistics.moments import Moments
-from mpc.statistics.quantiles import checked_percents, target, value_of
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+from mpc.statistics.moments import Std
+from mpc.statistics.outcome import Value
+from mpc.statistics.quantiles import percentile, percents, value_of
+from mpc.statistics.results import BoxResult
 from mpc.statistics.rows import ColumnSpec
+from mpc.statistics.selection import Percentile
+from mpc.statistics.statistic import Opened, Takes
 
-PERCENTS = (5, 25, 50, 75, 95)
+PERCENTS: Final = (5, 25, 50, 75, 95)
 
 
-class Describe(Moments):
-    """Moments on sums, percentiles on shared rows, under one governing count."""
+class Describe(Std):
+    """n, missing, mean, standard deviation and the 5, 25, 50, 75 and 95 % points (or others) of a column.
 
-    def __init__(self, request: StatisticRequest, columns: dict[str, ColumnSpec]) -> None:
-        super().__init__(request, columns)
-        self.percents = checked_percents(request.parameters.get("probabilities", PERCENTS))
+    Moments on sums, percentiles on shared rows, under one governing count. Without columns: of every number.
+    """
 
-    @property
-    def reported(self) -> tuple[str, ...]:
-        return ("mean", "std")
+    kind = "describe"
+    example = "describe:age,tsize"
+    takes = Takes(all_numbers=True)
+    parameters: ClassVar = {"probabilities": percents}
+    result = BoxResult
+    reported: ClassVar = ("mean", "std")
 
-    def targets(self) -> tuple[Target, ...]:
-        return tuple(target(f"{percent}%", self.column, percent) for percent in self.percents)
+    def __init__(self, columns: Sequence[ColumnSpec], given: Mapping[str, Any]) -> None:
+        super().__init__(columns, {"probabilities": PERCENTS} | dict(given))
+        named = self.given["probabilities"]
+        self._targets = tuple(percentile(f"{text}%", self.column, fraction) for text, fraction in named)
+
+    @classmethod
+    def of_numbers(cls, numbers: Sequence[Any]) -> Mapping[str, Any]:
+        """`describe:age:10,50,90`."""
+        return {"probabilities": tuple(numbers)}
+
+    def targets(self) -> tuple[Percentile, ...]:
+        """The percentiles."""
+        return self._targets
 
     def finish(self, opened: Opened) -> dict[str, Value]:
+        """n, missing, mean, std and each percentile."""
         return super().finish(opened) | {
-            goal.name: value_of(goal, opened[goal.name]) for goal in self.targets()
+            goal.name: value_of(goal, opened[goal.name]) for goal in self._targets
         }
+
+    def is_point(self, name: str) -> bool:
+        """Means and percentiles are."""
+        return super().is_point(name) or name.endswith("%")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import Any, ClassVar
 
 import numpy as np
 
 from mpc.encoding import Words
-from mpc.errors import PlanInvalid
-from mpc.statistics.base import Opened, Quantity, Statistic, StatisticRequest, Value
-from mpc.statistics.rows import ColumnSpec, Mask, Rows
+from mpc.statistics.outcome import Value
+from mpc.statistics.rows import ColumnSpec, Rows
+from mpc.statistics.statistic import Opened, Quantity, Statistic, Takes
 
 N, MISSING, SUM, SQUARES = "n", "missing", "sum", "sum of squares"
 _HALF_BITS = 26
@@ -39,68 +41,68 @@ def variance_of(n: int, total: int, squares: int, factor: int) -> float:
     return float(Fraction(n * squares - total * total, n * (n - 1) * factor * factor))
 
 
+def count_present(rows: Rows, name: str) -> list[int]:
+    """How many rows have a value in a column, and how many have none."""
+    present = int(rows.present[name].sum())
+    return [present, rows.count - present]
+
+
 class Count(Statistic):
-    """The number of selected rows."""
+    """The number of records; that of present values comes with every mean, as n."""
 
     kind = "count"
-    columns = ()
-
-    def __init__(self, request: StatisticRequest, columns: dict[str, ColumnSpec]) -> None:
-        if request.columns:
-            raise PlanInvalid(
-                "count takes no column; it counts the selected rows.",
-                remedy="The number of present values comes with every mean, as n.",
-            )
+    example = "count"
+    takes = Takes(least=0, most=0, each=False)
 
     def quantities(self) -> tuple[Quantity, ...]:
+        """The count, which governs itself."""
         return (Quantity(N, structural_zero=True),)
 
-    def summarise(self, rows: Rows, mask: Mask) -> list[int]:
-        return [int(mask.sum())]
+    def summarise(self, rows: Rows) -> list[int]:
+        """The number of rows."""
+        return [rows.count]
 
     def finish(self, opened: Opened) -> dict[str, Value]:
+        """The count."""
         return {"count": opened[N]}
 
 
-class Moments(Statistic):
-    """n, missing, and the sum, mean, variance or standard deviation of one column."""
+class _Moments(Statistic):
+    """n, missing, and what follows from the sum, and from the sum of squares where `squares`."""
 
-    def __init__(self, request: StatisticRequest, columns: dict[str, ColumnSpec]) -> None:
-        self.kind = request.kind
-        self.columns = request.columns
-        self.column = columns[request.columns[0]]
+    reported: ClassVar[tuple[str, ...]]
+    squares: ClassVar[bool] = False
 
-    @property
-    def needs_squares(self) -> bool:
-        return self.kind not in ("sum", "mean")
+    def __init__(self, columns: Sequence[ColumnSpec], given: Mapping[str, Any]) -> None:
+        super().__init__(columns, given)
+        (self.column,) = columns
 
     def quantities(self) -> tuple[Quantity, ...]:
+        """n and missing; the sums, which n governs."""
         magnitude = self.column.magnitude
         sums = [Quantity(SUM, magnitude, N)]
-        if self.needs_squares:
+        if self.squares:
             sums.append(Quantity(SQUARES, magnitude * magnitude, N))
         return (Quantity(N), Quantity(MISSING), *sums)
 
-    def summarise(self, rows: Rows, mask: Mask) -> list[int]:
-        present = mask & rows.present[self.column.name]
-        words = rows.words[self.column.name][present]
+    def summarise(self, rows: Rows) -> list[int]:
+        """Those of the holder's rows."""
+        words = rows.words[self.column.name][rows.present[self.column.name]]
         sums = [exact_sum(words)]
-        if self.needs_squares:
+        if self.squares:
             sums.append(exact_dot(words, words))
-        return [int(present.sum()), int((mask & ~present).sum()), *sums]
+        return [*count_present(rows, self.column.name), *sums]
 
     def finish(self, opened: Opened) -> dict[str, Value]:
-        values: dict[str, Value] = {N: opened[N], MISSING: opened[MISSING]}
-        return values | {name: value for name, value in self.moments(opened).items() if name in self.reported}
+        """n, missing, and what is reported."""
+        moments = self._moments(opened)
+        counts: dict[str, Value] = {N: opened[N], MISSING: opened[MISSING]}
+        return counts | {name: moments[name] for name in self.reported}
 
-    @property
-    def reported(self) -> tuple[str, ...]:
-        return (self.kind,)
-
-    def moments(self, opened: Opened) -> dict[str, Value]:
+    def _moments(self, opened: Opened) -> dict[str, Value]:
         n, total = opened[N], opened[SUM]
         if n is None or total is None or n == 0:
-            return dict.fromkeys(("sum", "mean", "variance", "std"))
+            return dict.fromkeys(self.reported)
         factor = self.column.scale.factor
         values: dict[str, Value] = {
             "sum": float(Fraction(total, factor)),
@@ -111,3 +113,41 @@ class Moments(Statistic):
             variance = variance_of(n, total, squares, factor)
             values |= {"variance": variance, "std": math.sqrt(variance)}
         return values
+
+    def is_point(self, name: str) -> bool:
+        """A mean is."""
+        return name == "mean"
+
+
+class Sum(_Moments):
+    """n, missing and the sum of a column."""
+
+    kind = "sum"
+    example = "sum:pnodes"
+    takes = Takes(kinds=frozenset({"number"}))  # a sum of dates says nothing
+    reported = ("sum",)
+
+
+class Mean(_Moments):
+    """n, missing and the arithmetic mean of a column."""
+
+    kind = "mean"
+    example = "mean:tsize"
+    reported = ("mean",)
+
+
+class Variance(_Moments):
+    """n, missing and the sample variance (n - 1) of a column."""
+
+    kind = "variance"
+    example = "variance:tsize"
+    reported, squares = ("variance",), True
+
+
+class Std(_Moments):
+    """n, missing and the sample standard deviation (n - 1) of a column."""
+
+    kind = "std"
+    example = "std:tsize"
+    reported: ClassVar[tuple[str, ...]] = ("std",)
+    squares = True

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +13,11 @@ import numpy.typing as npt
 from mpc.encoding import INTEGER, Scale, Words
 
 Mask = npt.NDArray[np.bool_]
+#: A group: each grouping column with its level, empty for all rows.
+Group = tuple[tuple[str, str], ...]
 
 #: Words stay below 2**52 in magnitude, so that a holder's sums and products are exact in int64 halves.
-MAX_WORD_BITS = 52
+MAX_WORD_BITS: Final = 52
 
 
 @dataclass(frozen=True)
@@ -26,22 +29,25 @@ class ColumnSpec:
     """
 
     name: str
-    kind: Literal["number", "category"]
+    kind: Literal["number", "date", "category"]
     scale: Scale = INTEGER
     lo: int = 0
     hi: int = 0
     levels: tuple[str, ...] = ()
     structural_zero: bool = False
-    unit: str = ""
 
     @property
     def magnitude(self) -> int:
+        """The largest word there may be, whatever its sign."""
         return max(abs(self.lo), abs(self.hi))
 
     @property
     def bits(self) -> int:
         """Bits of `word - lo`."""
         return max(1, (self.hi - self.lo).bit_length())
+
+
+Columns = Mapping[str, ColumnSpec]
 
 
 @dataclass(frozen=True, repr=False)
@@ -54,7 +60,7 @@ class Rows:
     count: int
     words: Mapping[str, Words]
     present: Mapping[str, Mask]
-    selected: Mask = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    selected: Mask
 
     def __repr__(self) -> str:
         return f"Rows(count=redacted, columns={sorted(self.words)})"
@@ -62,3 +68,27 @@ class Rows:
     def select(self, mask: Mask) -> Rows:
         """The same rows with another selection."""
         return Rows(self.count, self.words, self.present, mask)
+
+    def take(self, places: npt.NDArray[np.intp], names: Sequence[str]) -> Rows:
+        """Only the rows at these places, all of them selected, and only these columns."""
+        return Rows(
+            len(places),
+            {name: self.words[name][places] for name in names},
+            {name: self.present[name][places] for name in names},
+            np.ones(len(places), dtype=np.bool_),
+        )
+
+
+def groups_of(columns: Columns, group_by: Sequence[str]) -> list[Group]:
+    """All combinations of the public levels, the last column's fastest."""
+    return list(product(*([(name, level) for level in columns[name].levels] for name in group_by)))
+
+
+def group_places(rows: Rows, columns: Columns, group_by: Sequence[str]) -> npt.NDArray[np.int64]:
+    """`[rows]` the place of each selected row's group in `groups_of`, -1 for rows in none."""
+    place = np.zeros(rows.count, dtype=np.int64)
+    inside = rows.selected.copy()
+    for name in group_by:
+        inside &= rows.present[name]
+        place = place * len(columns[name].levels) + rows.words[name]
+    return np.where(inside, place, -1)

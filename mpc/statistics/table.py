@@ -1,41 +1,28 @@
-"""The registry: kind of statistic -> class, and how many columns it takes at a time."""
+"""The statistics there are. To add one: write its class in a file of its own, and list it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Final
 
+from mpc.errors import PlanInvalid
 from mpc.statistics.correlation import Correlation
 from mpc.statistics.describe import Describe
-from mpc.statistics.moments import Count, Moments
-from mpc.statistics.quantiles import Quantiles
-from mpc.statistics.tables import Histogram
+from mpc.statistics.histogram import Histogram
+from mpc.statistics.moments import Count, Mean, Std, Sum, Variance
+from mpc.statistics.quantiles import Maximum, Median, Minimum, Quantiles
+from mpc.statistics.statistic import Statistic, choose, nearest
+
+STATISTICS: Final[tuple[type[Statistic], ...]] = (
+    Count, Sum, Mean, Variance, Std, Median, Minimum, Maximum, Describe, Quantiles, Histogram, Correlation,
+)  # fmt: skip
+
+KINDS: Mapping[str, type[Statistic]] = MappingProxyType({one.kind: one for one in STATISTICS})
 
 
-@dataclass(frozen=True)
-class Kind:
-    """`each`: one statistic for each column of the request; else one for all of them."""
-
-    build: Any
-    least_columns: int
-    each: bool = True
-
-
-KINDS: Mapping[str, Kind] = MappingProxyType(
-    {
-        "count": Kind(Count, 0, each=False),
-        "sum": Kind(Moments, 1),
-        "mean": Kind(Moments, 1),
-        "variance": Kind(Moments, 1),
-        "std": Kind(Moments, 1),
-        "describe": Kind(Describe, 1),
-        "quantiles": Kind(Quantiles, 1),
-        "median": Kind(Quantiles, 1),
-        "minimum": Kind(Quantiles, 1),
-        "maximum": Kind(Quantiles, 1),
-        "histogram": Kind(Histogram, 1),
-        "correlation": Kind(Correlation, 2, each=False),
-    }
-)
+def find(kind: str) -> type[Statistic]:
+    """The statistic of that name; `PlanInvalid` with the nearest if there is none."""
+    if kind not in KINDS:
+        raise PlanInvalid(f"There is no statistic {kind!r}.{nearest(kind, KINDS)}", remedy=choose(KINDS))
+    return KINDS[kind]

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import grpc
 
-from mpc.errors import CatalogueError, ConfigError, IdentityError, PeerVanished, TriuneError
+from mpc.errors import CatalogueError, ConfigError, IdentityError, JobError, PeerVanished, TriuneError
 from parties.identity.consortium import Consortium, load
 from parties.identity.keys import Identity
 from parties.identity.tls import channel
@@ -70,9 +70,11 @@ class Connection:
         self.parties = tuple(member.name for member in analyst.consortium.compute)
         self._channels = {name: channel(analyst.identity, analyst.consortium, name) for name in self.parties}
         self._stubs = {name: AnalystGateStub(link) for name, link in self._channels.items()}
+        self._closed = False
 
     def close(self) -> None:
         """Ends the links; jobs go on."""
+        self._closed = True
         for link in self._channels.values():
             link.close()
 
@@ -86,6 +88,8 @@ class Connection:
 
     def attempt(self, method: str, request: Any) -> dict[str, Any]:
         """As `everywhere`, but an error stands as the reply of the party that gave it."""
+        if self._closed:
+            raise JobError("This connection was closed.", remedy="Enter the space again with connect().")
         calls = {
             name: getattr(stub, method).future(request, timeout=CALL_DEADLINE_S, metadata=METADATA)
             for name, stub in self._stubs.items()

@@ -1,32 +1,65 @@
-"""A data set as the analyst sees it: columns to build filters from, and questions to ask.
+"""A data set as the analyst sees it: columns to build filters from, and statistics to ask for.
 
 `gbsg.where(gbsg.age >= 50).group_by("horTh").mean("tsize")` runs and returns a result. Nothing runs before
 the last call; every selection is a new object, and the first stays as it was.
+
+Every statistic of `mpc.statistics.table` is a method here, and every column an attribute. A column whose
+name is also one of the data set's or of a statistic is found as `gbsg["count"]`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from typing import TYPE_CHECKING, Any
-
-from pydantic import ValidationError
+from typing import Any, Protocol
 
 from mpc.errors import CatalogueError, PlanInvalid
-from parties.client.outcomes import SHAPED
-from parties.client.results import CorrelationResult, HistogramResult, TableResult
+from mpc.statistics import table
+from mpc.statistics.results import Result
+from mpc.statistics.statistic import known
+from parties.client.answers import fits_a_table
+from parties.client.job import Job
 from parties.management.catalogue import Schema
-from parties.query.builder import day_number, parse_statistic
-from parties.query.expressions import ColumnProxy, Expression, parse
+from parties.query.filters import ColumnProxy, Expression, Node, parse
 from parties.query.plan import StatisticSpec
+from parties.query.text import parse_statistic, statistic
 
-if TYPE_CHECKING:
-    from parties.client.job import Job
-    from parties.client.space import Space
+Wish = str | StatisticSpec
+Name = str | ColumnProxy
 
-Number = float | int | str
-Asked = str | StatisticSpec
+
+class Asked(Protocol):
+    """What a data set needs of the space that it is in."""
+
+    def submit(self, dataset: Dataset, statistics: Sequence[StatisticSpec]) -> Job:
+        """Sends a question to the parties."""
+
+    def explain(self, dataset: Dataset, statistics: Sequence[StatisticSpec]) -> str:
+        """Says what it would do."""
+
+
+class Ask:
+    """A statistic of a data set, to be called with columns and parameters."""
+
+    def __init__(self, dataset: Dataset, kind: str) -> None:
+        self._dataset, self._kind = dataset, kind
+        self.__doc__ = table.find(kind).__doc__
+
+    def __call__(self, *columns: Name | Iterable[Name] | Any, **parameters: Any) -> Result:
+        """Runs it and returns the result; missing values are left out, and counted.
+
+        Numbers and dates after the columns are what stands behind them in the text form.
+        """
+        flat = list(_flat(columns))
+        names = [one for one in flat if isinstance(one, Name)]
+        numbers = [one for one in flat if not isinstance(one, Name)]
+        if numbers:
+            parameters = {**table.find(self._kind).of_numbers(numbers), **parameters}
+        spec = statistic(self._kind, _names(names), parameters)
+        return self._dataset.submit(spec).result()
+
+    def __repr__(self) -> str:
+        return f"{self._kind}: {self.__doc__}\nAs text: {table.find(self._kind).example}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,27 +70,29 @@ class Dataset:
     the error of the party at fault if the job fails.
     """
 
-    space: Space
+    space: Asked
     schema: Schema
     filter: Expression | None = None
     groups: tuple[str, ...] = ()
     holders: tuple[str, ...] = ()
 
-    def __getattr__(self, name: str) -> ColumnProxy:
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        if name in table.KINDS:
+            return Ask(self, name)
         try:
             return self[name]
         except CatalogueError as error:
-            raise AttributeError(str(error)) from None
+            raise AttributeError(f"{error.message} It is no statistic either.", name=name, obj=self) from None
 
     def __getitem__(self, name: str) -> ColumnProxy:
-        """A column to compare with, for names that are also names of questions."""
+        """A column to compare with."""
         self.schema.column(name)
         return ColumnProxy(name)
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self.columns]
+        return [*super().__dir__(), *self.columns, *table.KINDS]
 
     def __repr__(self) -> str:
         where = f" where {self.filter}" if self.filter is not None else ""
@@ -70,10 +105,12 @@ class Dataset:
 
     @property
     def name(self) -> str:
+        """The data set's name."""
         return self.schema.name
 
     @property
     def columns(self) -> tuple[str, ...]:
+        """The names of its columns."""
         return tuple(column.name for column in self.schema.columns)
 
     # --- selecting ------------------------------------------------------------------------------
@@ -84,145 +121,81 @@ class Dataset:
         An expression of columns (`gbsg.age >= 50`, joined by & | ~) or its text (`'age >= 50'`).
         """
         made = parse(condition) if isinstance(condition, str) else condition
+        if not isinstance(made, Node):
+            raise PlanInvalid(
+                f"A {type(condition).__name__} is no filter.",
+                remedy="Write dataset.age >= 50, or 'age >= 50'.",
+            )
         return replace(self, filter=made if self.filter is None else self.filter & made)
 
-    def group_by(self, *columns: str) -> Dataset:
+    def group_by(self, *columns: Name | Iterable[Name]) -> Dataset:
         """The same questions for every combination of the public levels of `columns`."""
-        for name in columns:
-            self.schema.column(name)
-        return replace(self, groups=(*self.groups, *columns))
+        names = (*self.groups, *_names(columns))
+        known("group by", names, self.schema.specs())
+        return replace(self, groups=names)
 
     # --- asking ---------------------------------------------------------------------------------
 
-    def count(self) -> TableResult:
-        """The number of records."""
-        return self._table(_made(kind="count"))
-
-    def sum(self, *columns: str) -> TableResult:
-        """Sums, missing values left out, as everywhere below."""
-        return self._table(_made(kind="sum", columns=columns))
-
-    def mean(self, *columns: str) -> TableResult:
-        """Arithmetic means."""
-        return self._table(_made(kind="mean", columns=columns))
-
-    def variance(self, *columns: str) -> TableResult:
-        """Sample variances (n - 1)."""
-        return self._table(_made(kind="variance", columns=columns))
-
-    def std(self, *columns: str) -> TableResult:
-        """Sample standard deviations (n - 1)."""
-        return self._table(_made(kind="std", columns=columns))
-
-    def median(self, *columns: str) -> TableResult:
-        """Medians, computed on shared rows."""
-        return self._table(_made(kind="median", columns=columns))
-
-    def minimum(self, *columns: str) -> TableResult:
-        """Smallest values; open only if every holder allows extremes."""
-        return self._table(_made(kind="minimum", columns=columns))
-
-    def maximum(self, *columns: str) -> TableResult:
-        """Largest values; open only if every holder allows extremes."""
-        return self._table(_made(kind="maximum", columns=columns))
-
-    def describe(self, *columns: str) -> TableResult:
-        """n, missing, mean, standard deviation and the 5, 25, 50, 75 and 95 % points of each column.
-
-        Without `columns`: of every column that is a number.
-        """
-        chosen = columns or tuple(c.name for c in self.schema.columns if not c.is_category)
-        return self._table(_made(kind="describe", columns=chosen))
-
-    def quantiles(self, column: str, probs: Sequence[Number]) -> TableResult:
-        """Percentiles (`probs` in percent, 0 to 100), interpolated linearly as pandas does."""
-        return self._table(_made(kind="quantiles", columns=(column,), probabilities=_exact(probs)))
-
-    def histogram(
-        self, column: str, *, bins: int = 0, edges: Sequence[Number | date] = ()
-    ) -> HistogramResult:
-        """Counts in `bins` equal bins over the column's public range (10 by default), or between `edges`.
-
-        Edges are numbers, for a date column dates.
-        """
-        if bins and edges:
-            raise PlanInvalid("A histogram takes bins or edges, not both.", remedy="Leave one of them out.")
-        spec = _made(kind="histogram", columns=(column,), bins=bins, edges=_exact(edges))
-        result = self.submit(spec).result()
-        if not isinstance(result, HistogramResult):
-            raise TypeError("a histogram's answer is a HistogramResult")
-        return result
-
-    def correlation(self, *columns: str) -> CorrelationResult:
-        """Pearson correlations of every pair of columns over the records that have both."""
-        result = self.submit(_made(kind="correlation", columns=columns)).result()
-        if not isinstance(result, CorrelationResult):
-            raise TypeError("a correlation's answer is a CorrelationResult")
-        return result
-
-    def agg(self, **named: Asked | tuple[str, str]) -> TableResult:
+    def agg(self, **named: Wish | tuple[str, str]) -> Result:
         """Several statistics in one job and one table: `agg(n="count", size=("tsize", "mean"))`."""
-        specs = [_named_spec(how) for how in named.values()]
-        if not specs or any(spec.kind in SHAPED or len(spec.columns) > 1 for spec in specs):
+        specs = [_named(name, how) for name, how in named.items()]
+        if not specs or not all(fits_a_table(spec) for spec in specs):
             raise PlanInvalid(
                 "agg takes statistics of one column each, and no histogram or correlation.",
                 remedy='Write for example agg(n="count", size=("tsize", "mean")).',
             )
-        result = self.submit(*specs, labels=tuple(named)).result()
-        if not isinstance(result, TableResult):
-            raise TypeError("the answer of agg is a TableResult")
-        return result
+        return self.submit(*specs).result()
 
-    # --- jobs -----------------------------------------------------------------------------------
-
-    def submit(self, *statistics: Asked, labels: Sequence[str] = ()) -> Job:
+    def submit(self, *statistics: Wish) -> Job:
         """Sends the question to the three compute parties and returns at once.
 
-        `statistics` as specs or in the text form of `triune query --stat`, as "mean:tsize". `labels` name
-        the columns of the result, one a statistic. The job outlives this process: `space.job(hash)`.
+        `statistics` as specs or in the text form of `triune query --stat`, as "mean:tsize". The job outlives
+        this process: `space.job(hash)`.
         """
-        return self.space.submit(self, [_spec(asked) for asked in statistics], tuple(labels))
+        return self.space.submit(self, [_spec(asked) for asked in _some(statistics)])
 
-    def explain(self, *statistics: Asked) -> str:
-        """What would run: what is shared, what opens to whom, under which rules, and what it may cost."""
-        return self.space.explain(self, [_spec(asked) for asked in statistics])
-
-    def _table(self, spec: StatisticSpec) -> TableResult:
-        result = self.submit(spec).result()
-        if not isinstance(result, TableResult):
-            raise TypeError(f"the answer of {spec.kind} is a TableResult")
-        return result
+    def explain(self, *statistics: Wish) -> str:
+        """What would run: what is shared, what opens to whom, under which rules, and what it costs."""
+        return self.space.explain(self, [_spec(asked) for asked in _some(statistics)])
 
 
-def _made(**given: Any) -> StatisticSpec:
-    try:
-        return StatisticSpec(**given)
-    except ValidationError as error:
-        fault = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in fault["loc"])
-        raise PlanInvalid(
-            f"The statistic {given['kind']} cannot take what it was given as {where}: {fault['msg']}.",
-            remedy="Give names of columns as texts and plain numbers.",
-        ) from None
+def _some(statistics: tuple[Wish, ...]) -> tuple[Wish, ...]:
+    if not statistics:
+        raise PlanInvalid("The query asks for no statistic.", remedy='Name at least one, such as "count".')
+    return statistics
 
 
-def _spec(asked: Asked) -> StatisticSpec:
+def _spec(asked: Wish) -> StatisticSpec:
     return parse_statistic(asked) if isinstance(asked, str) else asked
 
 
-def _named_spec(how: Any) -> StatisticSpec:
+def _named(name: str, how: Any) -> StatisticSpec:
     """A statistic of `agg`: "count", "mean:tsize" or ("tsize", "mean")."""
     if isinstance(how, tuple) and len(how) == 2:
         column, kind = how
-        return _made(kind=kind, columns=(column,))
+        return statistic(kind, _names([column]), name=name)
     if isinstance(how, str | StatisticSpec):
-        return _spec(how)
+        return _spec(how).model_copy(update={"name": name})
     raise PlanInvalid(
         "agg does not understand a statistic.", remedy='Write n="count" or size=("tsize", "mean").'
     )
 
 
-def _exact(numbers: Sequence[Number | date]) -> tuple[int | str, ...]:
-    """Integers as they are, dates as days, others as Python prints them: nothing is rounded twice."""
-    days = [day_number(number) if isinstance(number, date) else number for number in numbers]
-    return tuple(number if isinstance(number, int) else str(number) for number in days)
+def _names(given: Iterable[Any]) -> list[str]:
+    """Names of columns, given as names, as columns, or as lists of them."""
+    names: list[str] = []
+    for one in _flat(given):
+        if not isinstance(one, Name):
+            raise PlanInvalid(
+                f"A {type(one).__name__} names no column.", remedy="Write its name, or dataset.age."
+            )
+        names.append(one if isinstance(one, str) else one.name)
+    return names
+
+
+def _flat(given: Iterable[Any]) -> Iterator[Any]:
+    for one in given:
+        if isinstance(one, Iterable) and not isinstance(one, Name):
+            yield from _flat(one)
+        else:
+            yield one

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from rich.console import Console
 
 from mpc.errors import CopyMismatch, JobError, PeerVanished, SessionCancelled, TriuneError
 from mpc.protocols.replicated.packages import reconstruct
 from mpc.statistics.joint import JointQuery
-from parties.client.outcomes import combined_result, separate_results
+from mpc.statistics.outcome import Outcome
+from mpc.statistics.results import Facts, Result, Spent
+from parties.client.answers import combined_result, separate_results
+from parties.client.connection import Connection
 from parties.client.progress import ProgressBar
-from parties.client.results import Cost, Facts, Result
 from parties.client.watching import Watchers
+from parties.identity.consortium import Consortium
+from parties.identity.keys import Identity
 from parties.identity.seal import unseal
 from parties.management.catalogue import Schema
-from parties.query.compile import compile_plan, date_columns
+from parties.query.compile import Question, compile_plan
 from parties.query.plan import Plan, SignedPlan, open_plan, result_context
 from parties.wire import analyst_pb2 as pb
 from parties.wire.status import from_status
-
-if TYPE_CHECKING:
-    from parties.client.space import Space
 
 #: States in the order in which a job passes through them; then the ways to end badly.
 PROGRESS: Final = ("submitted", "validated", "approved", "running", "released")
@@ -36,6 +37,23 @@ SHORT_HASH_DIGITS: Final = 12
 _HELD_AT: Final = PROGRESS.index("running")
 
 
+class Home(Protocol):
+    """What a job needs of the space that it was asked in."""
+
+    connection: Connection
+
+    @property
+    def identity(self) -> Identity:
+        """Whose key opens the result."""
+
+    @property
+    def consortium(self) -> Consortium:
+        """Who signs plans."""
+
+    def schema_of(self, name: str, schema_hash: str) -> Schema:
+        """The schema with this hash."""
+
+
 @dataclass(frozen=True)
 class JobState:
     """What the parties say of a job: the state of each, of the whole, and why it failed."""
@@ -43,9 +61,11 @@ class JobState:
     state: str
     parties: Mapping[str, str]
     error: TriuneError | None = None
+    spent: Spent = field(default_factory=lambda: Spent(0.0, 0, {}))
 
     @property
     def final(self) -> bool:
+        """Whether it has ended, well or badly."""
         return self.state in FINAL
 
     def __str__(self) -> str:
@@ -57,14 +77,17 @@ class JobState:
 class Job:
     """One submitted plan. `plan` is what was signed; `hash` names it everywhere."""
 
-    def __init__(
-        self, space: Space, signed: SignedPlan, *, schema: Schema | None = None, labels: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, space: Home, plan: Plan, plan_hash: bytes, question: Question | None = None) -> None:
+        """`question`: the plan's, where it is known already."""
         self._space = space
-        self._schema = schema
-        self._labels = tuple(labels)
-        self.plan: Plan = open_plan(signed, space.consortium)
-        self.hash = signed.hash.hex()
+        self._question = question
+        self.plan = plan
+        self.hash = plan_hash.hex()
+
+    @classmethod
+    def known(cls, space: Home, signed: SignedPlan) -> Job:
+        """A job that parties tell of; raises what `open_plan` raises."""
+        return cls(space, open_plan(signed, space.consortium), signed.hash)
 
     def __repr__(self) -> str:
         return f"Job({self.short}, {self.title})"
@@ -131,20 +154,19 @@ class Job:
         A job of several statistics gives one table; `results` gives them apart. Raises the error of the
         party at fault if the job failed, and CopyMismatch if two copies of a component differ.
         """
-        outcomes, facts = self._outcomes(timeout)
-        return combined_result(self.title, self.plan, self.schema, outcomes, facts, self._labels)
+        return combined_result(self.plan, *self._outcomes(timeout))
 
     def results(self, timeout: float | None = None) -> tuple[Result, ...]:
         """One result a statistic of the plan."""
-        outcomes, facts = self._outcomes(timeout)
-        return separate_results(self.plan, self.schema, outcomes, facts)
+        return separate_results(self.plan, *self._outcomes(timeout))
 
     @property
-    def schema(self) -> Schema:
-        """The schema for which the plan was made; CatalogueError if nobody describes it any more."""
-        if self._schema is None:
-            self._schema = self._space.schema_of(self.plan.dataset, self.plan.schema_hash)
-        return self._schema
+    def question(self) -> Question:
+        """What the plan asks, for its schema; CatalogueError if nobody describes that any more."""
+        if self._question is None:
+            schema = self._space.schema_of(self.plan.dataset, self.plan.schema_hash)
+            self._question = compile_plan(self.plan, schema)
+        return self._question
 
     @property
     def _reference(self) -> pb.JobRef:
@@ -165,15 +187,15 @@ class Job:
                     )
                 watchers.wait()
 
-    def _outcomes(self, timeout: float | None) -> tuple[Any, Facts]:
+    def _outcomes(self, timeout: float | None) -> tuple[list[list[Outcome]], Facts]:
         state = self.wait(timeout)
         if state.state != "released":
             raise state.error or JobError(
                 f"Job {self.short} ended as {state.state}.", remedy="Submit the query again."
             )
         shares = self._space.connection.everywhere("Fetch", self._reference)
-        query = compile_plan(self.plan, self.schema).query
-        return query.at_recipient(self._open(query, shares)), self._facts(query.accuracy)
+        query = self.question.query
+        return query.at_recipient(self._open(query, shares)), self._facts(state, query.accuracy)
 
     def _open(self, query: JointQuery, shares: Mapping[str, pb.SealedShare]) -> Any:
         sessions = {share.session for share in shares.values()}
@@ -187,15 +209,9 @@ class Job:
         copies = [unseal(private, share.sealed, context) for share in shares.values()]
         return reconstruct(copies, query.output_elements, list(shares))
 
-    def _facts(self, accuracy: tuple[str, ...]) -> Facts:
-        costs = {name: told.cost for name, told in self._told().items() if isinstance(told, pb.JobStatus)}
-        cost = Cost(
-            seconds=max((cost.seconds for cost in costs.values()), default=0.0),
-            rounds=max((cost.rounds for cost in costs.values()), default=0),
-            bytes_sent_per_party={name: cost.bytes_sent for name, cost in costs.items()},
-        )
+    def _facts(self, state: JobState, accuracy: tuple[str, ...]) -> Facts:
         holders = tuple(part.name for part in self.plan.holders)
-        return Facts(cost, holders, self.hash, accuracy, date_columns(self.schema))
+        return Facts(state.spent, holders, self.hash, accuracy)
 
 
 def combine(told: Mapping[str, pb.JobStatus | TriuneError | None]) -> JobState:
@@ -214,7 +230,17 @@ def combine(told: Mapping[str, pb.JobStatus | TriuneError | None]) -> JobState:
         least = min(least, PROGRESS[_HELD_AT], key=PROGRESS.index)
         return JobState(least, names, unreachable[0])
     complete = len(known) == len(names)
-    return JobState(least if complete else PROGRESS[0], names)
+    return JobState(least if complete else PROGRESS[0], names, spent=_spent(told))
+
+
+def _spent(told: Mapping[str, pb.JobStatus | TriuneError | None]) -> Spent:
+    """What the parties that told say that it took."""
+    costs = {name: reply.cost for name, reply in told.items() if isinstance(reply, pb.JobStatus)}
+    return Spent(
+        seconds=max((cost.seconds for cost in costs.values()), default=0.0),
+        rounds=max((cost.rounds for cost in costs.values()), default=0),
+        bytes_sent_per_party={name: cost.bytes_sent for name, cost in costs.items()},
+    )
 
 
 def _state_of(reply: pb.JobStatus | TriuneError | None) -> str:

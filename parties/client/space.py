@@ -61,10 +61,12 @@ class Space:
 
     @property
     def identity(self) -> Identity:
+        """The analyst's keys."""
         return self.connection.analyst.identity
 
     @property
     def consortium(self) -> Consortium:
+        """Who takes part."""
         return self.connection.analyst.consortium
 
     # --- data sets ------------------------------------------------------------------------------
@@ -80,13 +82,16 @@ class Space:
             found[item.dataset] = (*found.get(item.dataset, ()), item.holder)
         return found
 
-    def dataset(self, name: str, holders: Sequence[str] = (), timeout: float = HOLDERS_DEADLINE_S) -> Dataset:
+    def dataset(
+        self, name: str, holders: str | Sequence[str] = (), timeout: float = HOLDERS_DEADLINE_S
+    ) -> Dataset:
         """The data set `name` of all its holders; one that is away when a question is asked ends it by name.
 
         With `holders`, of exactly these: waits up to `timeout` seconds until all are connected to all
         compute parties. Raises CatalogueError for an unknown data set, holders whose schemas differ, and
         holders that do not come; PeerVanished for a compute party that does not.
         """
+        holders = (holders,) if isinstance(holders, str) else holders
         self._check_names(holders)
         chosen = self._await_holders(name, holders, timeout) if holders else self.registrations()
         return Dataset(self, dataset_schema(name, chosen), holders=tuple(holders))
@@ -137,7 +142,7 @@ class Space:
             self.identity,
             self.consortium,
             offered,
-            dataset.name,
+            dataset.schema,
             statistics,
             now=now,
             where=dataset.filter,
@@ -149,13 +154,11 @@ class Space:
         """What the question would do; nothing is submitted."""
         return "\n".join(explain(self.question(dataset, statistics)))
 
-    def submit(
-        self, dataset: Dataset, statistics: Sequence[StatisticSpec], labels: Sequence[str] = ()
-    ) -> Job:
+    def submit(self, dataset: Dataset, statistics: Sequence[StatisticSpec]) -> Job:
         """Signs the plan, sends the same bytes to all three; ends it everywhere if one does not take it."""
         question = self.question(dataset, statistics)
         signed = sign_plan(question.plan, self.identity)
-        job = Job(self, signed, schema=question.schema, labels=labels)
+        job = Job(self, question.plan, signed.hash, question)
         wire = common_pb2.SignedPlan(plan=signed.plan, signature=signed.signature)
         replies = self.connection.attempt("Submit", pb.SubmitRequest(plan=wire))
         errors = [reply for reply in replies.values() if isinstance(reply, TriuneError)]
@@ -169,7 +172,7 @@ class Space:
         found: dict[bytes, Job] = {}
         for status in self.connection.jobs():
             if status.plan_hash not in found:
-                found[status.plan_hash] = Job(self, SignedPlan(status.plan.plan, status.plan.signature))
+                found[status.plan_hash] = Job.known(self, SignedPlan(status.plan.plan, status.plan.signature))
         return sorted(found.values(), key=lambda job: job.plan.created, reverse=True)
 
     def job(self, hash_prefix: str) -> Job:

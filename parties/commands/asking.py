@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from parties.commands.output import say
 
 if TYPE_CHECKING:
+    from mpc.statistics.results import Result
     from parties.client import Space
-    from parties.client.results import Result
 
 ANALYST_TOML = Path("analyst.toml")
 Config = Annotated[Path, typer.Option(metavar="FILE", help="The analyst's settings.")]
@@ -44,8 +44,7 @@ def query(
 ) -> None:
     """Ask a joint question of all holders of a data set, or of those that are named.
 
-    Kinds: count, sum, mean, variance, std, median, minimum, maximum, describe, quantiles, histogram,
-    correlation.
+    `triune statistics` lists the kinds.
     Groups of fewer records than the parties' minimum count stay closed and print as "suppressed".
 
     \b
@@ -58,17 +57,60 @@ def query(
       triune query gbsg2 --stat describe:age --explain
       triune query gbsg2 --stat describe:age --detach
     """
+    from parties.query.filters import parse
+    from parties.query.text import parse_statistic
+
+    specs = [parse_statistic(text) for text in stat]
+    condition = parse(where) if where else None
     with _space(config) as space:
-        asked = space.dataset(dataset, holders=holder or ()).group_by(*(by or []))
-        asked = asked.where(where) if where else asked
+        columns = [name for text in by or [] for name in text.split(",")]
+        asked = space.dataset(dataset, holders=holder or ()).group_by(*columns)
+        asked = asked if condition is None else asked.where(condition)
         if explain:
-            say(asked.explain(*stat))
+            told = asked.explain(*specs)
+            say(json.dumps(told.splitlines(), indent=2) if as_json else told)
             return
-        job = asked.submit(*stat)
+        job = asked.submit(*specs)
         if detach:
-            say(job.hash)
+            say(json.dumps({"job": job.hash}) if as_json else job.hash)
             return
         _show(job.results(), as_json)
+
+
+def datasets(
+    name: Annotated[str, typer.Argument(metavar="DATASET", help="Show this data set's columns.")] = "",
+    config: Config = ANALYST_TOML,
+) -> None:
+    """The data sets that can be asked, and who holds them; or one data set's columns.
+
+    \b
+    Examples:
+      triune datasets
+      triune datasets gbsg2 --config sandbox/alice/analyst.toml
+    """
+    with _space(config) as space:
+        if name:
+            say(repr(space.dataset(name)))
+            return
+        held = space.datasets()
+    for dataset, holders in held.items():
+        say(f"{dataset:24} {', '.join(holders)}")
+    if not held:
+        say("Nothing is registered yet. A holder registers with: triune data add SCHEMA FILE")
+
+
+def statistics() -> None:
+    """The statistics that can be asked for, and how each is written after --stat.
+
+    \b
+    Example:
+      triune statistics
+    """
+    from mpc.statistics.table import STATISTICS
+
+    for one in STATISTICS:
+        first = (one.__doc__ or "").splitlines()[0]
+        say(f"{one.kind:12} {first}\n{'':12} --stat {one.example}")
 
 
 def jobs(config: Config = ANALYST_TOML, as_json: AsJson = False) -> None:
@@ -140,24 +182,11 @@ def _space(config: Path) -> Space:
 def _show(results: Iterable[Result], as_json: bool) -> None:
     made = list(results)
     if as_json:
-        say(json.dumps([_record(one) for one in made], indent=2, default=str))  # dates as ISO texts
+        say(json.dumps([one.to_json() for one in made], indent=2))
         return
     for one in made:
         say(f"{one!r}\n")
 
 
-def _record(one: Result) -> dict[str, Any]:
-    frame = one.to_pandas()
-    table = frame.reset_index() if frame.index.names != [None] or len(frame) > 1 else frame
-    rows = table.astype(object).where(table.notna(), None).to_dict("records")
-    cost = one.cost
-    return {
-        "title": one.title,
-        "rows": rows,
-        "suppressed": list(one.suppressed),
-        "holders": list(one.holders),
-        "accuracy": list(one.accuracy),
-        "seconds": cost.seconds,
-        "rounds": cost.rounds,
-        "bytes_sent_per_party": dict(cost.bytes_sent_per_party),
-    }
+#: What this module adds to `triune`, in the order of its help.
+COMMANDS = (query, datasets, statistics, jobs, status, result, cancel)

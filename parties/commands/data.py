@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 data = typer.Typer(
     no_args_is_help=True,
-    help="""Register data sets at a holder. Nothing is copied; files stay where they are.
+    help="""Register data sets at a holder. Nothing is copied; data stay where they are.
 
     \b
     Examples:
@@ -30,11 +30,11 @@ NODE_TOML = Path("node.toml")
 
 @data.command()
 def draft(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file.")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Where the data are: a CSV file.")],
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write the schema.")] = None,
     minimum_count: Annotated[int, typer.Option(help="Levels with fewer rows are left out and named.")] = 5,
 ) -> None:
-    """Propose a schema for a file: types are seen, ranges only suggested.
+    """Propose a schema for data: types are seen, ranges only suggested.
 
     Ranges are public. Take them from the data dictionary, never from the data, then set confirmed = true.
 
@@ -43,8 +43,9 @@ def draft(
       triune data draft gbsg2.csv --output gbsg2.schema.toml
     """
     from parties.management.draft import draft_schema
+    from parties.management.sources.table import source_of
 
-    report = draft_schema(file, minimum_count)
+    report = draft_schema(source_of(source), minimum_count)
     for note in report.notes:
         typer.echo(f"note: {note}", err=True)
     if output is None:
@@ -52,7 +53,7 @@ def draft(
         return
     _refuse_overwriting(output)
     output.write_text(report.schema_toml, encoding="utf-8")
-    say(f"Wrote {output}. Set each range from the data dictionary, then: triune data add {output} {file}")
+    say(f"Wrote {output}. Set each range from the data dictionary, then: triune data add {output} {source}")
 
 
 def _refuse_overwriting(path: Path) -> None:
@@ -65,11 +66,11 @@ def _refuse_overwriting(path: Path) -> None:
 @data.command()
 def add(
     schema: Annotated[Path, typer.Argument(metavar="SCHEMA", help="The schema file all holders agreed on.")],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="This holder's own data, CSV.")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="This holder's own data: a CSV file.")],
     config: Config = NODE_TOML,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before registering.")] = False,
 ) -> None:
-    """Check a file against its schema and register it. A changed file must be added again.
+    """Check data against their schema and register them. Changed data must be added again.
 
     \b
     Examples:
@@ -85,7 +86,7 @@ def add(
             extent = ", ".join(column.all_levels) if column.is_category else f"{column.min} to {column.max}"
             say(f"  {column.name:20} {column.kind.value:9} {extent} {column.unit}".rstrip())
         _confirm(f"Everybody in the consortium will see this of {described.name}. Register it?")
-    _show(sets.add(schema, file), "Registered")
+    _show(sets.add(described, source), "Registered")
 
 
 def _confirm(question: str) -> None:
@@ -108,11 +109,14 @@ def list_(config: Config = NODE_TOML) -> None:
     Example:
       triune data list --config lindenhof/node.toml
     """
-    found = _sets(config).list()
+    sets = _sets(config)
+    found, damaged = sets.list(), sets.damaged()
     for registration in found:
         _show(registration, "")
-    if not found:
-        say("Nothing is registered. Add a data set with: triune data add SCHEMA FILE")
+    for name in damaged:
+        say(f"{name}: damaged or of an older version, so not served. Run for it again: triune data add")
+    if not found and not damaged:
+        say("Nothing is registered. Add a data set with: triune data add SCHEMA SOURCE")
 
 
 @data.command()
@@ -120,7 +124,7 @@ def remove(
     name: Annotated[str, typer.Argument(metavar="DATASET", help="The data set's name.")],
     config: Config = NODE_TOML,
 ) -> None:
-    """Forget a data set. The file itself is not touched.
+    """Forget a data set. The data themselves are not touched.
 
     \b
     Example:

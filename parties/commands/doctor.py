@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from parties.commands.output import say
+
+if TYPE_CHECKING:
+    from mpc.kernels import Kernels
 
 
 def doctor(
@@ -26,11 +29,8 @@ def doctor(
       triune doctor --config lindenhof/node.toml
     """
     import torch
-    from rich.console import Console
-    from rich.table import Table
 
-    from mpc.errors import ConfigError
-    from mpc.kernels import NAMES, available, trials
+    from mpc.kernels import NAMES, available
     from parties.node.config import ComputeConfig, load
     from parties.node.machine import prepare
 
@@ -44,6 +44,17 @@ def doctor(
     say(f"torch     {torch.__version__}; CUDA device: {_cuda()}")
     if "native" not in available():
         say("          no native kernels: install a C compiler (Debian: apt install gcc) and Triune again")
+    _try(kernels)
+
+
+def _try(kernels: Kernels) -> None:
+    """A table of all trials. Raises `ConfigError` if a kernel computes something else than the reference."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from mpc.errors import ConfigError
+    from mpc.kernels import trials
+
     made = trials(kernels)
     shown = Table("kernel", "rate", "times the reference", "equal", box=None)
     for trial in made:

@@ -52,15 +52,14 @@ def jobs(
     Example:
       triune node jobs --config lindenhof/node.toml --count 100
     """
-    from parties.node.app import open_storage
+    from contextlib import closing
+
     from parties.node.config import load
+    from parties.node.storage.table import store_of
     from parties.query.plan import parse_plan
 
-    storage = open_storage(load(config))
-    try:
-        found = storage.jobs(limit=count)
-    finally:
-        storage.close()
+    with closing(store_of(load(config), read_only=True)) as store:
+        found = store.jobs(limit=count)
     for job in found:
         plan, fault = parse_plan(job.plan), job.fault
         created = datetime.fromtimestamp(job.created, UTC)

@@ -44,7 +44,7 @@ def init(
           --compute c=127.0.0.1:7003 --holder a --holder d --analyst alice
       triune node run --config sandbox/a/node.toml
     """
-    from parties.identity import sandbox
+    from parties.node import sandbox
 
     made = sandbox.init(
         directory, name, compute=_addresses(compute), holders=holder or [], analysts=analyst or []
@@ -86,8 +86,10 @@ def new(
       triune party new alice --name alice --role analyst
     """
     from parties.identity import requests
+    from parties.node.template import write_settings
 
     request = requests.new_party(directory, name, role, address)
+    write_settings(directory, name, role, consortium="consortium.toml", address=address)
     say(f"Keys are in {directory / 'keys'}; keep a backup and give them to nobody.")
     say(f"Send this file to whoever assembles the consortium: {request}")
 

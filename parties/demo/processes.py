@@ -20,8 +20,8 @@ from typing import Final
 
 from mpc.errors import JobError
 from parties.demo.cohort import COHORT_FILE, COMPUTE, SCHEMA_FILE, SHARES_PERCENT, split
-from parties.identity import sandbox
 from parties.identity.settings import ANALYST_FILE, NODE_FILE
+from parties.node import sandbox
 
 ANALYST: Final = "analyst"
 COMMAND_DEADLINE_S: Final = 60.0

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from matplotlib.figure import Figure
 
+from mpc.statistics.results import Result
 from parties.client import connect
 from parties.client.dataset import Dataset
-from parties.client.results import Result
 from parties.demo.cohort import DATASET, SHARES_PERCENT
 
 DESCRIBED: Final = ("age", "tsize", "pnodes", "progrec", "estrec")
@@ -35,11 +35,13 @@ class Query:
 
 
 def _older_grade_three(gbsg: Dataset) -> Result:
-    return gbsg.where('age >= 50 and tgrade == "III"').count()
+    result: Result = gbsg.where('age >= 50 and tgrade == "III"').count()
+    return result
 
 
 def _young_by_grade(gbsg: Dataset) -> Result:
-    return gbsg.where(gbsg.age < 35).group_by("horTh", "tgrade").count()
+    result: Result = gbsg.where(gbsg.age < 35).group_by("horTh", "tgrade").count()
+    return result
 
 
 QUERIES: Final = (

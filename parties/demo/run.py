@@ -41,6 +41,7 @@ def joint_and_pooled(
 
 def run_demo(output: Path, json_file: Path | None, console: Console) -> bool:
     """Runs it, prints and writes everything; whether every joint answer is right."""
+    output.mkdir(parents=True, exist_ok=True)  # before all the work, if it cannot be
     started = time.monotonic()
     comparisons, sizes = joint_and_pooled(console=console)
     seconds = time.monotonic() - started

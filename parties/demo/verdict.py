@@ -22,10 +22,12 @@ class Comparison:
 
     @property
     def name(self) -> str:
+        """What the report calls it."""
         return str(self.answer["name"])
 
     @property
     def joint(self) -> Mapping[str, Number]:
+        """Every cell of the analyst's answer."""
         joint: Mapping[str, Number] = self.answer["joint"]
         return joint
 

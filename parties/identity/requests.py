@@ -1,6 +1,6 @@
 """How real parties found a consortium: keys made at home, request files, one file that all sign.
 
-    new_party   each party, on its own machine: keys, settings, NAME.request.toml
+    new_party   each party, on its own machine: keys, NAME.request.toml
     assemble    anybody: all the request files into one unsigned consortium file
     sign        each party: reads the file, compares fingerprints by telephone, adds its signature
     merge       anybody: copies that were signed apart become one file
@@ -21,15 +21,14 @@ from mpc.errors import ConfigError, IdentityError
 from parties.identity.consortium import Consortium, Member, load_draft
 from parties.identity.keys import Identity, check_name
 from parties.identity.members import check_member, decode_base64, member_from, member_to_toml, read_roles
-from parties.identity.settings import KEYS_FOLDER, write_settings
+from parties.identity.settings import KEYS_FOLDER
 from parties.identity.toml import quoted, read_toml
 
 FORMAT: Final = "triune/request/v1"  # also the context of both proofs
-_CONSORTIUM_FILE: Final = "consortium.toml"
 
 
 def new_party(folder: Path, name: str, roles: Iterable[str], address: str = "") -> Path:
-    """Makes a party's keys and settings in `folder` and returns its request file, which holds nothing secret.
+    """Makes a party's keys in `folder` and returns its request file, which holds nothing secret.
 
     `address` ("host:port", as peers dial it) is for the role compute alone. Raises ConfigError for a name,
     role or address that cannot be, and for a folder that has keys already; then nothing is written.
@@ -41,7 +40,6 @@ def new_party(folder: Path, name: str, roles: Iterable[str], address: str = "") 
     member = Member(name, chosen, address, public.tls_key, public.signing_key)
     check_member(member, name)
     identity.save(folder / KEYS_FOLDER)
-    write_settings(folder, name, chosen, consortium=_CONSORTIUM_FILE, address=address)
     path = folder / f"{name}.request.toml"
     path.write_text(_request(member, identity), encoding="utf-8")
     return path

@@ -30,16 +30,14 @@ from pydantic import (
 
 from mpc.encoding import Scale
 from mpc.errors import CatalogueError
-from mpc.statistics.rows import ColumnSpec
+from mpc.statistics.dates import day_number
+from mpc.statistics.rows import MAX_WORD_BITS, ColumnSpec
 
-#: Words of a column stay below this, so that exact sums and percentiles fit the ring.
-MAX_WORD_BITS = 52
 MAX_DIGITS = 9
 MAX_LEVELS = 1000
 MAX_COLUMNS = 10_000
 MAX_SCHEMA_BYTES = 4 << 20
 BOOLEAN_LEVELS = ("false", "true")
-EPOCH = date(1970, 1, 1)
 _NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 
 
@@ -145,11 +143,12 @@ class Column(_Model):
     def _word(self, value: Decimal | date) -> int:
         """The encoded word of a bound."""
         if isinstance(value, date):
-            return (value - EPOCH).days
+            return day_number(value)
         return round(value * self.scale.factor)
 
     @property
     def is_category(self) -> bool:
+        """Whether words are indices of levels."""
         return self.kind in (Kind.CATEGORY, Kind.BOOLEAN)
 
     @property
@@ -164,6 +163,7 @@ class Column(_Model):
 
     @property
     def all_levels(self) -> tuple[str, ...]:
+        """The levels in the order of their words; a boolean's too."""
         return BOOLEAN_LEVELS if self.kind is Kind.BOOLEAN else self.levels
 
     def spec(self) -> ColumnSpec:
@@ -174,7 +174,7 @@ class Column(_Model):
                 self.name, "category", hi=top, levels=self.all_levels, structural_zero=self.structural_zero
             )
         low, high = (self._word(bound) for bound in (self.min, self.max) if bound is not None)
-        return ColumnSpec(self.name, "number", self.scale, low, high, unit=self.unit)
+        return ColumnSpec(self.name, "date" if self.kind is Kind.DATE else "number", self.scale, low, high)
 
 
 class Schema(_Model):
@@ -213,6 +213,7 @@ class Schema(_Model):
         return hashlib.sha256(self.to_json()).hexdigest()
 
     def column(self, name: str) -> Column:
+        """A column by name. Raises `CatalogueError` that lists those that there are."""
         for column in self.columns:
             if column.name == name:
                 return column
@@ -222,6 +223,7 @@ class Schema(_Model):
         )
 
     def specs(self) -> dict[str, ColumnSpec]:
+        """What the engine needs to know, by column."""
         return {column.name: column.spec() for column in self.columns}
 
 
@@ -234,6 +236,7 @@ class Registration(_Model):
     catalogue: Schema
 
     def to_json(self) -> bytes:
+        """Canonical JSON, as it crosses the wire."""
         return rfc8785.dumps(self.model_dump(mode="json"))
 
     @classmethod

@@ -1,33 +1,37 @@
-"""A holder's registered data sets: where each file lies and what of it is public.
+"""A holder's registered data sets: where each lies and what of it is public.
 
-Nothing is copied. A file that changed since its registration is refused, so a query never runs on
-data that nobody checked.
+Nothing is copied. Data that changed since their registration are refused, so a query never runs on data
+that nobody checked. Errors of `list`, `find` and `open_rows` may reach other parties: they tell no path, no
+other data set and no place of a fault. Those of `add` and `remove` are for the operator.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 
+import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from mpc.errors import CatalogueError, DataError
+from mpc.errors import CatalogueError, DataError, TriuneError
 from mpc.statistics.rows import Rows
-from parties.management.catalogue import Registration
+from parties.management.catalogue import Registration, Schema
 from parties.management.reading import read_rows
-from parties.management.schema_file import load_schema
+from parties.management.sources.table import open_source, source_of
 
 MIN_ROWS_AT_MOST = 10
 _FOLDER = "datasets"
+_log = structlog.get_logger("triune.datasets")
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     registration: Registration
-    path: str
-    sha256: str
+    source: str
+    location: str
+    fingerprint: str
 
 
 def rounded_up(rows: int) -> int:
@@ -47,11 +51,15 @@ class DataSets:
         self._folder = state / _FOLDER
         self._holder = holder
 
-    def add(self, schema_path: Path, data_path: Path) -> Registration:
-        """Check the whole file against the schema and remember it. Raises `DataError` or `CatalogueError`."""
-        schema = load_schema(schema_path)
-        rows = read_rows(data_path, schema)
-        record = self._find(schema.name)
+    def add(self, schema: Schema, location: str | Path) -> Registration:
+        """Check all data at a location against the schema and remember them; a damaged record is replaced.
+
+        Raises `DataError` that names place and column, or `CatalogueError` if another schema is registered.
+        """
+        source = source_of(str(location))
+        rows, fingerprint = read_rows(source, schema)
+        known = self._file(schema.name)
+        record = _parse(known) if known is not None else None
         if record is not None and record.registration.catalogue.hash != schema.hash:
             raise CatalogueError(
                 f"{schema.name} is registered here with another schema.",
@@ -60,65 +68,113 @@ class DataSets:
         registration = Registration(
             dataset=schema.name, holder=self._holder, rows_at_most=rounded_up(rows.count), catalogue=schema
         )
-        made = _Record(registration=registration, path=str(data_path.resolve()), sha256=_digest(data_path))
-        self._write(schema.name, made)
+        self._write(
+            _Record(
+                registration=registration,
+                source=source.kind,
+                location=source.location,
+                fingerprint=fingerprint,
+            )
+        )
         return registration
 
     def list(self) -> tuple[Registration, ...]:
-        """All registrations, by name."""
-        found = sorted(self._folder.glob("*.json")) if self._folder.is_dir() else []
-        return tuple(_parse(path).registration for path in found)
+        """All registrations that can be read, by name; those that cannot are in `damaged`."""
+        found = (_parse(path) for path in self._files())
+        return tuple(record.registration for record in found if record is not None)
+
+    def damaged(self) -> tuple[str, ...]:
+        """Names of registrations that are damaged or of another version; `add` or `remove` mends them."""
+        return tuple(path.stem for path in self._files() if _parse(path) is None)
+
+    def find(self, name: str) -> Registration:
+        """One registration; the others are not read. Raises `CatalogueError`."""
+        return self._record(name).registration
+
+    def stamp(self) -> Hashable:
+        """Changes whenever a registration is added, replaced or removed; nothing is parsed for it."""
+        return tuple((path.name, *_state(path)) for path in self._files())
 
     def remove(self, name: str) -> None:
-        """Forget a data set; its file is not touched."""
-        if self._find(name) is None:
-            raise self._unknown(name)
-        self._file(name).unlink()
-
-    def open_rows(self, name: str) -> Rows:
-        """The rows of a registered data set, checked again. Raises `DataError` if the file changed."""
-        record = self._find(name)
-        if record is None:
-            raise self._unknown(name)
-        path = Path(record.path)
-        if not path.is_file() or _digest(path) != record.sha256:
-            raise DataError(
-                f"The file of {name} is gone or has changed since it was registered.",
-                remedy="Run `triune data add` again.",
-            )
-        return read_rows(path, record.registration.catalogue)
-
-    def _find(self, name: str) -> _Record | None:
+        """Forget a data set; its data are not touched. Raises `CatalogueError` if it is not registered."""
         path = self._file(name)
-        return _parse(path) if path.is_file() else None
+        if path is None:
+            known = ", ".join(path.stem for path in self._files()) or "none yet"
+            raise CatalogueError(f"No data set {name!r} is registered here.", remedy=f"Registered: {known}.")
+        path.unlink()
 
-    def _file(self, name: str) -> Path:
-        return self._folder / f"{Path(name).name}.json"
+    def open_rows(self, name: str, columns: Iterable[str] | None = None) -> Rows:
+        """The rows of a registered data set, checked again; only `columns` of them (None: all).
 
-    def _unknown(self, name: str) -> CatalogueError:
-        known = ", ".join(item.dataset for item in self.list()) or "none yet"
-        return CatalogueError(f"No data set {name!r} is registered here.", remedy=f"Registered: {known}.")
+        Raises `CatalogueError` if it is not registered, and `DataError` if its data are gone or have changed;
+        why is in the node's log.
+        """
+        record = self._record(name)
+        try:
+            source = open_source(record.source, record.location)
+            rows, fingerprint = read_rows(source, record.registration.catalogue, columns)
+        except DataError as error:
+            _log.warning("data not readable", dataset=name, reason=error.message)
+            raise self._changed(name) from None
+        if fingerprint != record.fingerprint:
+            _log.warning("data changed since they were registered", dataset=name, location=record.location)
+            raise self._changed(name)
+        return rows
 
-    def _write(self, name: str, record: _Record) -> None:
+    def _record(self, name: str) -> _Record:
+        path = self._file(name)
+        if path is None:
+            raise CatalogueError(
+                f"{self._holder} holds no data set {name!r}.",
+                remedy="Fetch the catalogue again and retry.",
+                culprit=self._holder,
+            )
+        record = _parse(path)
+        if record is None:
+            _log.warning("registration damaged", dataset=name)
+            raise self._unusable(CatalogueError, f"The registration of {name} at {self._holder} is damaged.")
+        return record
+
+    def _changed(self, name: str) -> TriuneError:
+        return self._unusable(
+            DataError, f"The data of {name} at {self._holder} are gone or have changed since registration."
+        )
+
+    def _unusable(self, kind: type[TriuneError], message: str) -> TriuneError:
+        return kind(
+            message,
+            remedy="Ask its operator to look into the node's log and to run `triune data add` again.",
+            culprit=self._holder,
+        )
+
+    def _files(self) -> tuple[Path, ...]:
+        return tuple(sorted(self._folder.glob("*.json")))
+
+    def _file(self, name: str) -> Path | None:
+        """By comparison, so that no name leads out of the folder."""
+        return next((path for path in self._files() if path.stem == name), None)
+
+    def _write(self, record: _Record) -> None:
+        name = record.registration.dataset
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = self._folder / f".{name}.tmp"
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(record.model_dump_json(indent=1))
-        draft.replace(self._file(name))
+        draft.replace(self._folder / f"{name}.json")
 
 
-def _parse(path: Path) -> _Record:
+def _parse(path: Path) -> _Record | None:
+    """None for a record that is damaged, of an older version, or not what its file is called."""
     try:
-        return _Record.model_validate_json(path.read_text())
+        record = _Record.model_validate_json(path.read_bytes())
     except (ValidationError, OSError):
-        raise CatalogueError(
-            f"The registration {path} is damaged.", remedy="Delete it and run `triune data add` again."
-        ) from None
+        return None
+    return record if record.registration.dataset == path.stem else None
 
 
-def _digest(path: Path) -> str:
+def _state(path: Path) -> tuple[int, int, int]:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"The file {path} cannot be read.", remedy="Check path and rights.") from error
+        found = path.stat()
+    except OSError:  # removed a moment ago
+        return (0, 0, 0)
+    return (found.st_mtime_ns, found.st_size, found.st_ino)

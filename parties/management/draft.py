@@ -13,12 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
+from pathlib import PurePath
 
 from mpc.errors import CatalogueError
 from parties.management.catalogue import MAX_DIGITS, Column, Kind, Schema
-from parties.management.reading import MISSING, read_text
+from parties.management.reading import MISSING
 from parties.management.schema_file import dump_schema
+from parties.management.sources.base import Source
 
 MAX_DRAFT_LEVELS = 50
 MIN_ROWS_TO_JUDGE = 20
@@ -33,9 +34,12 @@ class DraftReport:
     notes: tuple[str, ...]
 
 
-def draft_schema(path: Path, minimum_count: int = 5) -> DraftReport:
-    """Propose a schema for a CSV file. Notes name rare levels and columns left out."""
-    table, notes = read_text(path), list[str]()
+def draft_schema(source: Source, minimum_count: int = 5) -> DraftReport:
+    """Propose a schema for a source's data. Notes name rare levels and columns left out.
+
+    Raises `DataError` for data that are no table, and `CatalogueError` if no column can be drafted.
+    """
+    table, notes = source.read().table, list[str]()
     columns = []
     for name in table.column_names:
         cells = [cell.strip() for cell in table.column(name).to_pylist()]
@@ -43,8 +47,11 @@ def draft_schema(path: Path, minimum_count: int = 5) -> DraftReport:
         if column is not None:
             columns.append(column)
     if not columns:
-        raise CatalogueError(f"No column of {path.name} can be drafted.", remedy="Write the schema by hand.")
-    schema = Schema(name=_safe(path.stem), title=path.stem, columns=tuple(columns))
+        raise CatalogueError(
+            f"No column of {source.name} can be drafted.", remedy="Write the schema by hand."
+        )
+    stem = PurePath(source.name).stem
+    schema = Schema(name=_safe(stem), title=stem, columns=tuple(columns))
     ranged = frozenset(column.name for column in columns if not column.is_category)
     return DraftReport(dump_schema(schema, ranged), tuple(notes))
 

@@ -1,31 +1,30 @@
-"""A holder's CSV file as encoded rows, checked against the schema.
+"""A holder's rows, encoded and checked against the schema.
 
-Cells are read as text and typed column by column, decimals without a detour through floats. A fault
-names line and column, never the value.
+Sources give cells as text; they are typed column by column, decimals without a detour through floats.
+A fault names place and column, never the value.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv
 
 from mpc.encoding import Words
 from mpc.errors import DataError
+from mpc.statistics.dates import EPOCH
 from mpc.statistics.rows import Mask, Rows
-from parties.management.catalogue import EPOCH, Column, Kind, Schema
+from parties.management.catalogue import Column, Kind, Schema
+from parties.management.sources.base import Source
 
 #: Empty cells and these texts are missing in every column.
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
 TRUE, FALSE = ("true", "yes", "1"), ("false", "no", "0")
 MAX_FAULTS = 20
-_FIRST_LINE = 2  # a file's first row stands below the header
 _NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
 _DECIMAL = r"^[+-]?\d+(\.\d*)?$|^[+-]?\.\d+$"
 
@@ -33,86 +32,51 @@ _DECIMAL = r"^[+-]?\d+(\.\d*)?$|^[+-]?\.\d+$"
 class _Faults:
     """Collects up to `MAX_FAULTS` violations, then raises one error."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, source: Source) -> None:
+        self._source = source
         self._lines: list[str] = []
         self._more = 0
 
     def add(self, column: str, bad: Mask, rule: str) -> None:
+        """The marked rows break a rule of this column."""
         for row in np.flatnonzero(bad):
             if len(self._lines) < MAX_FAULTS:
-                self._lines.append(f"line {row + _FIRST_LINE}, column {column}: {rule}")
+                self._lines.append(f"{self._source.place(int(row))}, column {column}: {rule}")
             else:
                 self._more += 1
 
     def raise_any(self) -> None:
+        """`DataError` with all that was added, if anything was."""
         if self._lines:
             more = f"; and {self._more} more" if self._more else ""
             raise DataError(
-                f"{self._path.name} does not fit its schema: {'; '.join(self._lines)}{more}.",
+                f"{self._source.name} does not fit its schema: {'; '.join(self._lines)}{more}.",
                 remedy="Correct these cells, or declare missing codes (na) or out_of_range in the schema.",
             )
 
 
-def read_text(path: Path) -> pa.Table:
-    """All columns of a CSV file as text. Raises `DataError` naming the line of a ragged row."""
-    ragged: list[int] = []
+def read_rows(source: Source, schema: Schema, columns: Iterable[str] | None = None) -> tuple[Rows, str]:
+    """The source's rows, every row selected, and the fingerprint of the very data that they were read from.
 
-    def refuse(row: csv.InvalidRow) -> str:
-        ragged.append(row.number or 0)
-        return "skip"
-
-    try:
-        with path.open("rb") as file:
-            names = csv.open_csv(
-                file, parse_options=csv.ParseOptions(delimiter=_delimiter(path))
-            ).schema.names
-        table = csv.read_csv(
-            path,
-            read_options=csv.ReadOptions(use_threads=False),
-            parse_options=csv.ParseOptions(delimiter=_delimiter(path), invalid_row_handler=refuse),
-            convert_options=csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()),
-                strings_can_be_null=False,
-                quoted_strings_can_be_null=False,
-            ),
-        )
-    except OSError as error:
-        raise DataError(f"The file {path} cannot be read.", remedy="Check path and rights.") from error
-    except pa.ArrowInvalid:
-        raise DataError(
-            f"{path.name} is no CSV file with a header.", remedy="Save it as CSV in UTF-8."
-        ) from None
-    if ragged:
-        raise DataError(
-            f"Line {ragged[0]} of {path.name} has more or fewer cells than the header.",
-            remedy="Check quotes and separators on that line.",
-        )
-    return table.rename_columns([name.lstrip("\ufeff").strip() for name in table.column_names])
-
-
-def _delimiter(path: Path) -> str:
-    with path.open("rb") as file:
-        header = file.readline(1 << 20)
-    return max((",", ";", "\t"), key=lambda sign: header.count(sign.encode()))
-
-
-def read_rows(path: Path, schema: Schema) -> Rows:
-    """The file's rows, encoded; every row selected. Raises `DataError` naming line and column."""
-    table = read_text(path)
-    absent = [column.name for column in schema.columns if column.name not in table.column_names]
+    Only `columns` are read and checked; None: all of the schema. Raises `CatalogueError` for a column that
+    the schema lacks, and `DataError` that names place and column, for the holder's operator alone.
+    """
+    chosen = schema.columns if columns is None else [schema.column(name) for name in dict.fromkeys(columns)]
+    snapshot = source.read([column.name for column in chosen])
+    absent = [column.name for column in chosen if column.name not in snapshot.table.column_names]
     if absent:
         raise DataError(
-            f"{path.name} lacks the column {absent[0]}.", remedy=f"Its header needs {', '.join(absent)}."
+            f"{source.name} lacks the column {absent[0]}.", remedy=f"Its header needs {', '.join(absent)}."
         )
-    faults = _Faults(path)
+    faults = _Faults(source)
     words: dict[str, Words] = {}
     present: dict[str, Mask] = {}
-    for column in schema.columns:
-        cells = pc.utf8_trim_whitespace(table.column(column.name).combine_chunks())
+    for column in chosen:
+        cells = pc.utf8_trim_whitespace(snapshot.table.column(column.name).combine_chunks())
         words[column.name], present[column.name] = _encode(column, cells, faults)
     faults.raise_any()
-    return Rows(table.num_rows, words, present, np.ones(table.num_rows, dtype=np.bool_))
+    rows = Rows(snapshot.count, words, present, np.ones(snapshot.count, dtype=np.bool_))
+    return rows, snapshot.fingerprint
 
 
 def _encode(column: Column, cells: pa.Array, faults: _Faults) -> tuple[Words, Mask]:

@@ -16,27 +16,27 @@ true or deleted the line.
 
 from __future__ import annotations
 
-import tomllib
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from mpc.errors import CatalogueError, ConfigError
+from mpc.errors import CatalogueError
+from parties.identity.toml import array, quoted, read_toml
 from parties.management.catalogue import Column, Kind, Schema, explain_invalid
 
 
 def load_schema(path: Path) -> Schema:
     """Read and check a schema file; `ConfigError` or `CatalogueError` name file, column and field."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"The schema file {path} cannot be read.", remedy="Check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"The schema file {path} is not TOML: {error}.", remedy="Correct that line."
-        ) from None
+    content = read_toml(path, what="schema file")
     columns = content.pop("columns", {})
+    if not isinstance(columns, dict) or not all(isinstance(fields, dict) for fields in columns.values()):
+        raise CatalogueError(
+            f"{path.name} is no schema: each column needs a table, as in [columns.age].",
+            remedy="Compare it with a drafted one.",
+        )
     unconfirmed = [name for name, fields in columns.items() if fields.pop("confirmed", True) is not True]
     if unconfirmed:
         raise CatalogueError(
@@ -46,50 +46,48 @@ def load_schema(path: Path) -> Schema:
     made = [_column(path, name, fields) for name, fields in columns.items()]
     try:
         return Schema(columns=tuple(made), **content)
-    except (ValidationError, TypeError) as error:
-        if isinstance(error, ValidationError):
-            raise explain_invalid(path.name, error) from None
-        raise CatalogueError(f"{path.name} is no schema.", remedy="Compare it with a drafted one.") from None
+    except ValidationError as error:
+        raise explain_invalid(path.name, error) from None
 
 
 def _column(path: Path, name: str, fields: dict[str, Any]) -> Column:
-    given = dict(fields)
-    given["kind"] = given.pop("type", None)
-    given["na"] = tuple(str(code) for code in given.get("na", ()))
+    given = {**fields, "name": name, "kind": fields.get("type")}
+    given.pop("type", None)
+    if isinstance(given.get("na"), list):  # numbers are meant as they are written
+        given["na"] = tuple(str(code) for code in given["na"])
     try:
-        return Column(name=name, **given)
+        return Column.model_validate(given)
     except ValidationError as error:
         raise explain_invalid(f"Column {name} of {path.name}", error) from None
 
 
 def dump_schema(schema: Schema, unconfirmed: frozenset[str] = frozenset()) -> str:
-    """A schema file's text; columns in `unconfirmed` are marked for the operator."""
-    lines = [f'name = "{schema.name}"', f'title = "{_quoted(schema.title)}"', f"version = {schema.version}"]
+    """A file's text, which `load_schema` reads; columns in `unconfirmed` are marked for the operator."""
+    lines = [
+        f"name = {quoted(schema.name)}",
+        f"title = {quoted(schema.title)}",
+        f"version = {schema.version}",
+    ]
     for column in schema.columns:
-        lines += ["", f"[columns.{column.name}]", f'type = "{column.kind.value}"']
-        lines += _fields(column)
+        lines += ["", f"[columns.{column.name}]", f"type = {quoted(column.kind.value)}", *_fields(column)]
         if column.name in unconfirmed:
             lines.append("confirmed = false  # a proposal: set the range of the data dictionary, then true")
     return "\n".join(lines) + "\n"
 
 
 def _fields(column: Column) -> list[str]:
+    """What is not as a column has it anyway."""
     lines = [f"digits = {column.digits}"] if column.kind is Kind.DECIMAL else []
     if column.min is not None and column.max is not None:
         lines += [f"min = {_number(column.min)}", f"max = {_number(column.max)}"]
-    if column.kind is Kind.CATEGORY:
-        lines.append("levels = [" + ", ".join(f'"{_quoted(level)}"' for level in column.levels) + "]")
-    if column.unit:
-        lines.append(f'unit = "{_quoted(column.unit)}"')
-    if column.na:
-        lines.append("na = [" + ", ".join(f'"{_quoted(code)}"' for code in column.na) + "]")
-    return lines
+    for key in ("levels", "na"):
+        texts = getattr(column, key)
+        lines += [f"{key} = {array(texts)}"] if texts else []
+    for key in ("unit", "out_of_range", "description"):
+        text = getattr(column, key)
+        lines += [f"{key} = {quoted(text)}"] if text != Column.model_fields[key].default else []
+    return [*lines, "structural_zero = true"] if column.structural_zero else lines
 
 
-def _number(value: object) -> str:
-    text = str(value)
-    return f"{value:f}" if "E" in text and hasattr(value, "normalize") else text
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+def _number(bound: Decimal | date) -> str:
+    return bound.isoformat() if isinstance(bound, date) else f"{bound:f}"

@@ -1,53 +1,44 @@
-"""A node, wired: the only place where roles, links, storage and gates meet."""
+"""A node, wired from its settings: its roles, and the process that runs them.
+
+A role's modules load when the role starts: a holder waits neither for torch nor for a database.
+"""
 
 from __future__ import annotations
 
 import signal
 import threading
 import time
-from concurrent import futures
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-import grpc
+import structlog
 
 from mpc.errors import ConfigError
-from parties.identity import tls
 from parties.identity.consortium import load as load_consortium
 from parties.identity.consortium import require_loopback_if_sandbox
 from parties.identity.keys import Identity
-from parties.identity.members import split_address
-from parties.management.datasets import DataSets
-from parties.node import config, machine, telemetry
-from parties.node.attempt import Seat
-from parties.node.compute import ComputeParty
+from parties.node import config, telemetry
 from parties.node.config import NodeConfig
-from parties.node.database import sqlite_url
 from parties.node.deadlines import DEADLINES, Deadlines
-from parties.node.desk import HolderDesk
-from parties.node.gates import AnalystGate, HolderGate
-from parties.node.holder import Holder
-from parties.node.running import RunningJobs
-from parties.node.storage import Storage
-from parties.node.transport import admission
-from parties.node.transport.mesh import Mesh, MeshEvents
-from parties.wire.analyst_pb2_grpc import add_AnalystGateServicer_to_server
-from parties.wire.holder_pb2_grpc import add_HolderGateServicer_to_server
 
-STOP_GRACE_S = 0.5
-ATTACH_WAIT_S = 30.0
-DATABASE_FILE = "jobs.sqlite"
+if TYPE_CHECKING:
+    from parties.node.computing import Computing
+    from parties.node.holder import Holder
+    from parties.node.storage.base import JobStore
 
-
-def open_storage(settings: NodeConfig) -> Storage:
-    """The jobs of a compute party."""
-    return Storage(settings.database or sqlite_url(settings.state / DATABASE_FILE), settings.name)
+#: How long links may take before the operator hears who is missing; how often they are looked at (seconds).
+ATTACH_WAIT_S: Final = 30.0
+_POLL_S: Final = 0.02
+_SLOW_POLL_S: Final = 0.5
+_log = structlog.get_logger("triune.node")
 
 
 class Node:
     """One party's process: the holder role, the compute role, or both."""
 
     def __init__(self, settings: NodeConfig, deadlines: Deadlines = DEADLINES) -> None:
+        """Raises `ConfigError` or `IdentityError` for settings, keys and consortium that do not fit."""
         self.settings = settings
         self.deadlines = replace(deadlines, round=settings.compute.round_timeout_s)
         self.identity = Identity.load(settings.keys)
@@ -59,95 +50,90 @@ class Node:
                 remedy="Point `keys` in node.toml to this party's own keys.",
             )
         require_loopback_if_sandbox(self.consortium, *([settings.listen] if settings.listen else []))
-        self.desk = HolderDesk()
-        self.storage: Storage | None = None
-        self.mesh: Mesh | None = None
-        self.holder: Holder | None = None
-        self.party: ComputeParty | None = None
-        self._server: grpc.Server | None = None
+        self._computing: Computing | None = None
+        self._holder: Holder | None = None
+
+    @property
+    def storage(self) -> JobStore | None:
+        """The jobs, of a compute party that has started."""
+        return None if self._computing is None else self._computing.storage
 
     def start(self) -> None:
-        """Open the port, dial the others. `ConfigError` if the port is in use or a key is missing."""
+        """Open the port, dial the others. Raises `ConfigError` for a port or a database not to be had."""
         if "compute" in self.member.roles:
-            self._start_compute()
+            from parties.node.computing import Computing
+
+            self._computing = Computing(self.settings, self.identity, self.consortium, self.deadlines)
+            self._computing.start()
         if "holder" in self.member.roles:
             self._start_holder()
 
     def _start_holder(self) -> None:
-        datasets = DataSets(self.settings.state, self.identity.name)
-        policy = self.settings.policy.policy()
-        self.holder = Holder(self.identity, self.consortium, datasets, policy, self.deadlines)
-        self.holder.start()
+        from parties.management.datasets import DataSets
+        from parties.node.holder import Holder
 
-    def _start_compute(self) -> None:
-        if not self.settings.listen:
-            raise ConfigError(
-                "A compute party needs the key 'listen'.", remedy='Add listen = "host:port" to node.toml.'
-            )
-        kernels = machine.prepare(self.settings.compute)
-        self.storage = open_storage(self.settings)
-        running = RunningJobs(self.identity.name, self.consortium)
-        events = MeshEvents(
-            running.on_offer, running.on_ready, running.on_verdict, running.on_abort, running.on_link
-        )
-        deadlines = self.deadlines
-        self.mesh = Mesh(self.identity, self.consortium, events, deadlines.round, deadlines.hello)
+        datasets = DataSets(self.settings.state, self.identity.name)
+        for name in datasets.damaged():
+            _log.warning("registration not usable, run `triune data add` again", dataset=name)
         policy = self.settings.policy.policy()
-        seat = Seat(self.identity, self.consortium, policy, self.desk, self.mesh, kernels, deadlines)
-        self.party = ComputeParty(seat, running, self.storage)
-        self.party.recover()
-        if self.settings.compute.lane_port is not None:
-            host = split_address(self.settings.listen)[0]
-            self.mesh.lanes.open(host, self.settings.compute.lane_port)
-        threads = admission.threads(self.consortium)
-        self._server = grpc.server(futures.ThreadPoolExecutor(threads), options=tls.SERVER_OPTIONS)
-        self.mesh.register(self._server)
-        add_HolderGateServicer_to_server(HolderGate(self.party), self._server)
-        add_AnalystGateServicer_to_server(AnalystGate(self.party), self._server)
-        tls.bind(self._server, self.settings.listen, tls.server_credentials(self.identity, self.consortium))
-        self._server.start()
-        self.mesh.start()
+        self._holder = Holder(self.identity, self.consortium, datasets, policy, self.deadlines)
+        self._holder.start()
+
+    def missing(self) -> tuple[str, ...]:
+        """The compute parties that a role of this node has no link to yet."""
+        names = [member.name for member in self.consortium.compute]
+        absent: set[str] = set()
+        if self._computing is not None:
+            absent |= {*names} - {self.identity.name, *self._computing.linked()}
+        if self._holder is not None:
+            absent |= {*names} - {*self._holder.attached()}
+        return tuple(name for name in names if name in absent)
 
     def wait_ready(self, timeout_s: float = ATTACH_WAIT_S) -> bool:
         """Wait until every link of this node is up; False if some are not yet."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
-            if self._links_up():
+            if not self.missing():
                 return True
-            time.sleep(0.02)
+            time.sleep(_POLL_S)
         return False
 
-    def _links_up(self) -> bool:
-        compute = len(self.consortium.compute)
-        mesh = self.mesh is None or len(self.mesh.linked()) == compute - 1
-        return mesh and (self.holder is None or len(self.holder.attached()) == compute)
-
     def stop(self) -> None:
-        if self.holder is not None:
-            self.holder.stop()
-        if self.mesh is not None:
-            self.mesh.stop()
-        self.desk.close()
-        if self.party is not None:
-            self.party.close()
-        if self._server is not None:
-            self._server.stop(STOP_GRACE_S).wait()
-        if self.storage is not None:
-            self.storage.close()
+        """Close all links, the port and the storage; also after a start that failed."""
+        if self._holder is not None:
+            self._holder.stop()
+        if self._computing is not None:
+            self._computing.stop()
 
 
 def run_node(config_path: Path) -> None:
-    """Run until SIGTERM or Ctrl-C. Prints one line when the node is up."""
+    """Run until SIGTERM or Ctrl-C. Says when the port is open, and when all links are up."""
     settings = config.load(config_path)
     telemetry.configure(settings.state, settings.log_level)
+    for sign in (signal.SIGTERM, signal.SIGINT):  # wherever the start has come to, it ends there
+        signal.signal(sign, signal.default_int_handler)
     node = Node(settings)
-    stop = threading.Event()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sign, lambda *_: stop.set())
-    node.start()
     try:
-        place = f"on {settings.listen}" if settings.listen else "holder only"
-        print(f"{settings.name} ready, {place}", flush=True)  # noqa: T201 - the operator's sign of life
-        stop.wait()
+        node.start()
+        if settings.listen:
+            _say(f"{settings.name} serves on {settings.listen}")
+        _wait_for_links(node)
+        _say(f"{settings.name} ready")
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        pass
     finally:
+        for sign in (signal.SIGTERM, signal.SIGINT):  # a second one does not wait for the first
+            signal.signal(sign, signal.SIG_DFL)
         node.stop()
+
+
+def _wait_for_links(node: Node) -> None:
+    if not node.wait_ready():
+        _say(f"{node.settings.name} waits for {', '.join(node.missing())}")
+    while node.missing():
+        time.sleep(_SLOW_POLL_S)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - the operator's sign of life

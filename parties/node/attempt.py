@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mpc.channel import Channel
-from mpc.checks import require_settled
 from mpc.errors import PeerVanished, PlanMismatch
 from mpc.kernels import Kernels
+from mpc.privacy.gate import Released
 from mpc.privacy.terms import Terms
-from mpc.protocols.replicated.shares import ReplicatedShare, result_to_bytes
+from mpc.protocols.replicated.shares import result_to_bytes
 from mpc.randomness import PairKeys
 from mpc.session import Session
 from parties.identity.consortium import Consortium
@@ -108,14 +108,10 @@ class Attempt:
         self._await_peers_inputs()
         session = Session(channel, self._keys, kernels=self._seat.kernels)
         digest = handshake.parameters_digest(work.signed.hash, terms, work.holders)
-        session.agree(digest, "the plan's parameters")
-        shares = {holder: work.shares_of(holder) for holder in work.holders}
-        session.protocol.compare_copies({holder: list(shares[holder].values()) for holder in work.holders})
-        inputs = [shares[holder] for holder in work.holders]
-        result = work.query.on_shares(session, inputs, terms)
-        require_settled(session.runtime)
+        inputs = {holder: work.shares_of(holder) for holder in work.holders}
+        released = work.query.compute(session, inputs, terms, digest)
         self._collect_verdicts()
-        return self._seal(result.share), channel
+        return self._seal(released), channel
 
     def _collect_consents(self) -> Terms:
         """The terms that this party, its peers and all holders have in common."""
@@ -145,10 +141,11 @@ class Attempt:
         verdicts = work.room.collect("verdict", seat.peers, seat.deadlines.verdicts)
         handshake.check_verdicts(verdicts, work.signed.hash, work.session, seat.consortium)
 
-    def _seal(self, share: ReplicatedShare) -> bytes:
+    def _seal(self, released: Released) -> bytes:
         work = self._work
         recipient = bytes.fromhex(work.plan.recipient_key)
-        return seal(recipient, result_to_bytes(share), result_context(work.signed.hash, work.session))
+        content = result_to_bytes(released.words.share)
+        return seal(recipient, content, result_context(work.signed.hash, work.session))
 
 
 def _not_linked(name: str) -> PeerVanished:

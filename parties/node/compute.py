@@ -29,7 +29,7 @@ from parties.node.attempt import Attempt, Seat
 from parties.node.jobs import Fault, Job, JobCost, State
 from parties.node.machine import give_back_memory
 from parties.node.running import RunningJobs, same_plan
-from parties.node.storage import Storage
+from parties.node.storage.base import JobStore
 from parties.node.work import Work
 from parties.query.plan import Plan, SignedPlan, open_plan
 from parties.query.validation import validate
@@ -48,7 +48,7 @@ class ComputeParty:
     """This party's jobs, from the plan to the record of how it ended."""
 
     def __init__(
-        self, seat: Seat, running: RunningJobs, storage: Storage, clock: Callable[[], float] = time.time
+        self, seat: Seat, running: RunningJobs, storage: JobStore, clock: Callable[[], float] = time.time
     ) -> None:
         self.seat, self.running, self.storage = seat, running, storage
         self._clock = clock
@@ -152,7 +152,7 @@ class ComputeParty:
 
     def recover(self) -> None:
         """Jobs that a restart cut off end as failed: their keys and shares are gone."""
-        for job in self.storage.jobs():
+        for job in self.storage.unfinished():
             self.settled(job)
 
     def _cut_off(self) -> PeerVanished:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from mpc.errors import CatalogueError, ChannelError, PeerVanished, PlanRefused, TriuneError
+from mpc.errors import ChannelError, PeerVanished, PlanRefused, TriuneError
 from mpc.protocols.replicated.packages import InputPackage, share_input
 from parties.identity import tls
 from parties.identity.consortium import Consortium
@@ -230,7 +230,7 @@ class Holder:
             self._outbox(name).put_control(FromHolder(accept=accept))
         _log.debug("job accepted", job=signed.hash.hex()[:12], session=session.hex()[:12])
         place = [part.name for part in plan.holders].index(self._identity.name)
-        rows = question.select(self._datasets.open_rows(plan.dataset))
+        rows = question.select(self._datasets.open_rows(plan.dataset, question.columns))
         room.check()
         blocks = query.at_holder(rows, place)
         for block in query.blocks_for(place):
@@ -243,7 +243,7 @@ class Holder:
     def _checked(self, signed: SignedPlan) -> Question:
         """What the plan asks, if it makes sense and this holder's policy allows it."""
         plan = open_plan(signed, self._consortium)
-        own = self._own_part(plan)
+        own = self._datasets.find(plan.dataset)
         question = validate(plan, self._consortium, self._claimed(plan, own), int(self._clock()))
         case = Case(plan.analyst, plan.dataset, question.query.extremes)
         demand(decide(case, self._policy), self._identity.name)
@@ -256,16 +256,6 @@ class Holder:
             piece = data[offset : offset + CHUNK_BYTES]
             share = InputShare(session=session, block=block, offset=offset, total=len(data), payload=piece)
             self._outbox(name).put(FromHolder(share=share), len(piece))
-
-    def _own_part(self, plan: Plan) -> Registration:
-        for item in self._datasets.list():
-            if item.dataset == plan.dataset:
-                return item
-        raise CatalogueError(
-            f"{self._identity.name} holds no data set {plan.dataset!r}.",
-            remedy="Fetch the catalogue again and retry.",
-            culprit=self._identity.name,
-        )
 
     def _claimed(self, plan: Plan, own: Registration) -> list[Registration]:
         """What the plan says of the other holders, and what is true of this one."""

@@ -13,7 +13,8 @@ from mpc.channel import Channel
 from mpc.errors import ProtocolAbort, TriuneError
 from mpc.protocols.replicated.packages import InputPackage
 from mpc.protocols.replicated.shares import ReplicatedShare
-from mpc.statistics.joint import InputBlock, JointQuery
+from mpc.statistics.joint import JointQuery
+from mpc.statistics.program import Block
 from parties.node.jobs import Job
 from parties.node.room import Room
 from parties.query.plan import Plan, SignedPlan
@@ -191,5 +192,5 @@ class Work:
             self._inputs.clear()
             self._channel = None
 
-    def _blocks(self, holder: str) -> Sequence[InputBlock]:
+    def _blocks(self, holder: str) -> Sequence[Block]:
         return self.query.blocks_for(self.holders.index(holder))

@@ -1,22 +1,13 @@
-"""A plan and its schema as the `JointQuery` that holder, compute party and recipient all build alike."""
+"""A plan and its schema as the question that holder, compute party and recipient all build alike."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from mpc.statistics.base import StatisticRequest
 from mpc.statistics.joint import JointQuery
 from mpc.statistics.rows import Rows
-from parties.management.catalogue import Kind, Schema
-from parties.query.expressions import evaluate
-from parties.query.plan import Plan, StatisticSpec
-
-
-def request_of(spec: StatisticSpec) -> StatisticRequest:
-    """Only the parameters that were given."""
-    given: dict[str, Any] = {"probabilities": spec.probabilities, "bins": spec.bins, "edges": spec.edges}
-    return StatisticRequest(spec.kind, spec.columns, {name: value for name, value in given.items() if value})
+from parties.management.catalogue import Schema
+from parties.query.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -27,24 +18,20 @@ class Question:
     schema: Schema
     query: JointQuery
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that a holder has to read."""
+        filtered = self.plan.where.columns if self.plan.where is not None else frozenset()
+        return tuple(sorted({*self.query.columns_used, *filtered}))
+
     def select(self, rows: Rows) -> Rows:
         """A holder's rows under the plan's filter."""
         if self.plan.where is None:
             return rows
-        dates = date_columns(self.schema)
-        return rows.select(rows.selected & evaluate(self.plan.where, rows, self.schema.specs(), dates))
+        return rows.select(rows.selected & self.plan.where.truth(rows, self.schema.specs())[0])
 
 
 def compile_plan(plan: Plan, schema: Schema) -> Question:
     """Raises `PlanInvalid` or `RangeError` if the statistics make no sense or would leave the ring."""
-    query = JointQuery(
-        schema.specs(),
-        [request_of(spec) for spec in plan.statistics],
-        plan.group_by,
-        [part.rows_at_most for part in plan.holders],
-    )
-    return Question(plan, schema, query)
-
-
-def date_columns(schema: Schema) -> frozenset[str]:
-    return frozenset(column.name for column in schema.columns if column.kind is Kind.DATE)
+    rows_at_most = [part.rows_at_most for part in plan.holders]
+    return Question(plan, schema, JointQuery(schema.specs(), plan.statistics, plan.group_by, rows_at_most))

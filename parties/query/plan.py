@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from mpc.errors import IdentityError, PlanInvalid
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
-from parties.query.expressions import Expression
+from parties.query.filters import Expression
 
 SIGNING_CONTEXT = "triune/plan/v1"
 MAX_PLAN_BYTES = 256 << 10
@@ -25,11 +25,9 @@ MAX_STATISTICS = 100
 MAX_HOLDERS = 1000
 NONCE_BYTES = 16
 _HEX16, _HEX32 = r"^[0-9a-f]{32}$", r"^[0-9a-f]{64}$"
-#: A number as an integer or a plain decimal text: no exponents, which could ask for endless digits.
-Number = (
-    Annotated[int, Field(ge=-(2**53) + 1, lt=2**53)]
-    | Annotated[str, Field(pattern=r"^-?\d{1,18}(\.\d{1,12})?$")]
-)
+#: A parameter: a whole number, or a text (a decimal, a name, a formula) that the statistic itself reads.
+Parameter = Annotated[int, Field(strict=True, gt=-(2**53), lt=2**53)] | Annotated[str, Field(max_length=1000)]
+Parameters = Annotated[tuple[Parameter, ...], Field(max_length=1001)]
 
 
 class _Model(BaseModel):
@@ -37,13 +35,18 @@ class _Model(BaseModel):
 
 
 class StatisticSpec(_Model):
-    """One statistic: its kind, its columns, and the parameters that the kind knows."""
+    """One statistic: its kind, its columns, the parameters that the kind knows, and a name for the result."""
 
     kind: str = Field(max_length=32)
-    columns: tuple[str, ...] = Field(default=(), max_length=100)
-    probabilities: tuple[Number, ...] = Field(default=(), max_length=100)
-    bins: int = Field(default=0, ge=0, le=1000)
-    edges: tuple[Number, ...] = Field(default=(), max_length=1001)
+    columns: tuple[Annotated[str, Field(max_length=64)], ...] = Field(default=(), max_length=100)
+    parameters: dict[Annotated[str, Field(max_length=32)], Parameter | Parameters] = Field(
+        default_factory=dict, max_length=20
+    )
+    name: str = Field(default="", max_length=64)
+
+    def __str__(self) -> str:
+        """In words."""
+        return f"{self.kind} of {', '.join(self.columns)}" if self.columns else self.kind
 
 
 class HolderPart(_Model):
@@ -56,7 +59,7 @@ class HolderPart(_Model):
 class Plan(_Model):
     """Everything about a query that is public. Times are Unix seconds."""
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     consortium: str = Field(pattern=_HEX32)
     nonce: str = Field(pattern=_HEX16)
     created: int = Field(ge=0, lt=2**53)
@@ -74,10 +77,13 @@ class Plan(_Model):
     @property
     def title(self) -> str:
         """What is asked, in words."""
-        asked = ", ".join(" ".join((spec.kind, *spec.columns)) for spec in self.statistics)
+        return self.title_of(*self.statistics)
+
+    def title_of(self, *specs: StatisticSpec) -> str:
+        """Some of its statistics in words."""
         groups = f" by {', '.join(self.group_by)}" if self.group_by else ""
         where = f" where {self.where}" if self.where is not None else ""
-        return f"{asked} of {self.dataset}{groups}{where}"
+        return f"{', '.join(map(str, specs))}{groups}{where} ({self.dataset})"
 
     def canonical(self) -> bytes:
         """The bytes that are hashed and signed."""
@@ -85,6 +91,7 @@ class Plan(_Model):
 
     @property
     def hash(self) -> bytes:
+        """SHA-256 of those bytes."""
         return hashlib.sha256(self.canonical()).digest()
 
 
@@ -97,6 +104,7 @@ class SignedPlan:
 
     @property
     def hash(self) -> bytes:
+        """SHA-256 of those bytes."""
         return hashlib.sha256(self.plan).digest()
 
 
@@ -106,10 +114,12 @@ def result_context(plan_hash: bytes, session: bytes) -> bytes:
 
 
 def fresh_nonce() -> str:
+    """16 random bytes, hex."""
     return os.urandom(NONCE_BYTES).hex()
 
 
 def sign_plan(plan: Plan, identity: Identity) -> SignedPlan:
+    """The plan's bytes with their analyst's signature."""
     data = plan.canonical()
     return SignedPlan(data, identity.sign(SIGNING_CONTEXT, data))
 
@@ -135,8 +145,14 @@ def parse_plan(data: bytes) -> Plan:
 def _where(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return ""
+    where, what = fault_of(error)
+    return f" at {where or 'its top'}: {what}"
+
+
+def fault_of(error: ValidationError) -> tuple[str, str]:
+    """Where the first fault of a model is, and what it is; never the value."""
     fault = error.errors(include_input=False, include_url=False)[0]
-    return f" at {'.'.join(map(str, fault['loc'])) or 'its top'}: {fault['msg']}"
+    return ".".join(map(str, fault["loc"])), fault["msg"]
 
 
 def open_plan(signed: SignedPlan, consortium: Consortium) -> Plan:

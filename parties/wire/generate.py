@@ -40,7 +40,7 @@ def stale() -> list[str]:
 
 
 def main() -> int:
-    """Write the generated code anew."""
+    """Writes the code."""
     for name, text in generated().items():
         (HERE / name).write_text(text)
     return 0

@@ -7,6 +7,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from mpc.statistics.table import STATISTICS
 from parties.cli import app
 from parties.demo.cohort import COHORT_FILE, SCHEMA_FILE
 
@@ -27,6 +28,9 @@ COMMANDS = [
     ["data", "list"],
     ["data", "remove"],
     ["query"],
+    ["datasets"],
+    ["statistics"],
+    ["doctor"],
     ["jobs"],
     ["node", "jobs"],
     ["status"],
@@ -61,9 +65,25 @@ def test_every_help_has_an_example(run, command):
     assert " ".join(["triune", *command]).strip() in shown.stdout
 
 
-def test_help_does_not_load_the_engine():
-    code = "import sys, parties.cli; sys.exit(any(m in sys.modules for m in ('torch', 'pandas', 'grpc')))"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("parties.cli", ("torch", "pandas", "grpc", "pydantic")),
+        ("mpc", ("torch", "numpy")),
+        ("parties.client", ("torch", "pandas", "matplotlib", "sqlalchemy", "pyarrow")),
+    ],
+)
+def test_what_is_not_needed_yet_is_not_loaded(module, heavy):
+    code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
+
+
+def test_statistics_are_listed_with_an_example(run):
+    shown = run("statistics").stdout
+    for one in STATISTICS:
+        assert f"\n{one.kind} " in f"\n{shown}"
+        assert one.example in shown
 
 
 def test_errors_are_one_sentence_and_what_to_do(tmp_path):
@@ -116,6 +136,7 @@ def test_a_consortium_is_founded_by_commands(run, tmp_path):
             "--address", f"127.0.0.1:{7001 + place}",
         )  # fmt: skip
         assert made.exit_code == 0, made.stderr
+        assert f'listen = "127.0.0.1:{7001 + place}"' in (tmp_path / name / "node.toml").read_text()
         requests.append(tmp_path / name / f"{name}.request.toml")
     output = tmp_path / "consortium.toml"
     assert run("party", "assemble", *requests, "--name", "registry", "--output", output).exit_code == 0

@@ -5,6 +5,8 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -19,13 +21,14 @@ from mpc.errors import (
     PlanInvalid,
     RangeError,
 )
+from mpc.privacy.terms import Terms
 from mpc.statistics.joint import JointQuery
 from parties.cli import app
 from parties.client import connect
 from parties.client.connection import Analyst, _check_same
 from parties.client.job import combine
 from parties.identity.seal import seal, unseal
-from parties.query.compile import compile_plan
+from parties.management.catalogue import Schema
 from parties.query.plan import result_context
 from parties.wire import analyst_pb2 as pb
 from parties.wire import common_pb2
@@ -115,11 +118,54 @@ def test_unsuitable_questions_are_refused_before_anything_is_sent(space, gbsg):
         gbsg.agg(h="histogram:age")
     with pytest.raises(PlanInvalid):
         gbsg.agg()
-    with pytest.raises(CatalogueError, match="no column"):
+    with pytest.raises(PlanInvalid, match="Did you mean horTh"):
         gbsg.group_by("hroTh")
+    for strange in (lambda: gbsg.submit(), lambda: gbsg.explain(), lambda: gbsg.mean(lambda: 3)):
+        with pytest.raises(PlanInvalid):
+            strange()
     with pytest.raises(CatalogueError, match="Did you mean gbsg2"):
         space.dataset("gbsg")
     assert len(space.jobs()) == before
+
+
+def test_a_closed_space_says_so(hospitals):
+    space = connect(hospitals.config)
+    space.close()
+    with pytest.raises(JobError, match="closed"):
+        space.datasets()
+
+
+def test_columns_are_given_as_they_come(gbsg):
+    wanted = gbsg.mean("age", "tsize").value
+    assert gbsg.mean(["age", "tsize"]).value == gbsg.mean(gbsg.age, gbsg.tsize).value == wanted
+    assert gbsg.group_by(gbsg.horTh).groups == gbsg.group_by(["horTh"]).groups == ("horTh",)
+    assert gbsg.quantiles("age", 50).value == gbsg.quantiles("age", probabilities=[50]).value
+    assert len(gbsg.histogram("age", 4).value) == 4
+
+
+def test_what_is_no_statistic_and_no_column_says_so(gbsg):
+    with pytest.raises(AttributeError, match="no column 'modus'"):
+        _ = gbsg.modus
+    assert "mean" in dir(gbsg)
+    assert "tsize" in dir(gbsg)
+    assert "arithmetic mean" in repr(gbsg.mean)
+
+
+def test_a_schema_that_changed_since_is_not_read_by_the_old_one(gbsg):
+    column = gbsg.schema.column("tsize").model_copy(update={"max": Decimal(999)})
+    columns = tuple(column if one.name == "tsize" else one for one in gbsg.schema.columns)
+    stale = replace(gbsg, schema=Schema(name="gbsg2", title=gbsg.schema.title, columns=columns))
+    with pytest.raises(PlanInvalid, match="another schema"):
+        stale.mean("tsize")
+
+
+@pytest.mark.parametrize("asked", ["count", "mean:tsize", "describe:age,tsize", "correlation:age,tsize"])
+def test_what_explain_predicts_is_what_it_takes(gbsg, asked):
+    job = gbsg.submit(asked)
+    spent = job.result().cost
+    predicted = job.question.query.cost(Terms(5))  # the nodes' minimum count
+    assert list(spent.bytes_sent_per_party.values()) == list(predicted.sent)
+    assert spent.rounds <= predicted.rounds <= 1.4 * spent.rounds + 2
 
 
 def test_explain_runs_nothing(space, gbsg):
@@ -150,11 +196,14 @@ def test_jobs_outlive_the_client(hospitals, gbsg):
     with connect(hospitals.config) as another:
         again = another.job(job.hash[:10])
         assert again.hash == job.hash
-        assert again.title == "count, mean age of gbsg2"
+        assert again.title == "count, mean of age (gbsg2)"
         count, mean = again.results()
         assert count.value == 686
         assert mean.value == pytest.approx(hospitals.pooled.age.mean())
-        assert again.result().value == {"count": 686, "mean age": pytest.approx(hospitals.pooled.age.mean())}
+        assert again.result().value == {
+            "count": 686,
+            "mean of age": pytest.approx(hospitals.pooled.age.mean()),
+        }
         assert again.status().state == "released"
         assert job.hash in [one.hash for one in another.jobs()]
         with pytest.raises(JobError, match="No job"):
@@ -197,7 +246,7 @@ def test_differing_copies_are_never_opened(space, gbsg):
     plain[0] ^= 1
     forged = seal(private.public_key().public_bytes_raw(), bytes(plain), context)
     shares["bert"] = pb.SealedShare(session=shares["bert"].session, sealed=forged)
-    query = compile_plan(job.plan, job.schema).query
+    query = job.question.query
     with pytest.raises(CopyMismatch):
         job._open(query, shares)
     shares["bert"] = pb.SealedShare(session=b"another", sealed=forged)
@@ -295,7 +344,7 @@ def test_the_command_line_asks_the_same(hospitals):
         app, ["node", "jobs", "--config", str(hospitals.folder / "ada" / "node.toml")]
     )
     assert f"{job[:12]}  " in operator.stdout
-    assert "eve  count of gbsg2" in operator.stdout
+    assert "eve  count (gbsg2)" in operator.stdout
     ended = run("cancel", job[:12])
     assert ended.exit_code == 1
     wrong = run("query", "gbsg2", "--stat", "mean:horTh")

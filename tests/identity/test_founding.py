@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from mpc.errors import ConfigError, IdentityError
-from parties.identity import requests, sandbox
+from parties.identity import requests
 from parties.identity.consortium import load
 from parties.identity.keys import Identity
+from parties.node import sandbox
 
 ADDRESSES = {name: f"{name}.example:7001" for name in ("alpha", "beta", "gamma")}
 

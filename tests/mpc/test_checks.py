@@ -86,6 +86,58 @@ def test_one_flag_opens_for_all_checks_of_all_branches(protocol: str) -> None:
     assert len(done[0].checks) == 2
 
 
+@pytest.mark.parametrize("branches", [False, True])
+def test_nothing_opens_before_the_demands_it_depends_on_are_settled(branches: bool) -> None:
+    """A program's own opening, too: of the root of a negative number nothing shows but the flag."""
+    openings: list[Any] = []
+
+    def root(session: Session, x: list[int]) -> Any:
+        return mpc.sqrt(session.input(np.array(x), owner=0, bound=1 << 30))
+
+    def program(session: Session, x: list[int]) -> Any:
+        openings.append(session.openings)
+        demanded = root(session, x)
+        if not branches:
+            return session.open(demanded, why="a test")
+        return session.gather(
+            lambda: session.open(root(session, [4]), why="a test"),
+            lambda: session.open(demanded, why="a test"),
+        )[1]
+
+    with pytest.raises(RangeError, match="a square root: no number is below 0"):
+        runs(lambda session: program(session, [-9, 4]))
+    assert {opening.why for made in openings for opening in made} == {checks.FLAG}
+    assert np.array_equal(runs(lambda session: program(session, [9, 4]))[0].result, [3, 2])
+
+
+def test_an_opening_settles_what_came_before_it_once() -> None:
+    def program(session: Session) -> Any:
+        x = assumed(session, np.arange(3), 5)
+        first = session.open(x, why="a test")
+        assert session.settle() is None
+        session.require_settled()
+        session.open(x, why="a test")
+        assert [opening.why for opening in session.openings] == [checks.FLAG, "a test", "a test"]
+        return first
+
+    assert np.array_equal(runs(program)[0].result, np.arange(3))
+
+
+@everywhere
+def test_what_an_algorithm_keeps_can_be_demanded(protocol: str) -> None:
+    x = np.array([-3, 0, 7])
+
+    def program(session: Session, least: int | None) -> Any:
+        a = session.input(x, owner=0, bound=1 << 60)
+        made = checks.demand_within(a, 7, "an iteration stays within 7", least=least)
+        assert made.bound == 7
+        return made
+
+    assert np.array_equal(runs(lambda s: program(s, None), protocol)[0].result, x)
+    with pytest.raises(RangeError, match="an iteration stays within 7"):
+        runs(lambda s: program(s, 0), protocol)
+
+
 def test_an_analyst_states_nothing() -> None:
     with pytest.raises(RangeError, match="catalogue, holder"):
         runs(

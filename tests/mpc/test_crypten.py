@@ -49,7 +49,7 @@ def test_integers_are_exact(parties: int) -> None:
     def program(session: Session) -> Any:
         a, b = session.input(x, owner=0, bound=1 << 28), session.input(y, owner=1, bound=1 << 28)
         square = a.reshape(6, 10)
-        return a * b, a < b, a * 0 == 0, a == b, square @ square.T, a.dot(b), (a < b) * a, a - 7 * b
+        return a * b, a < b, a * 0 == 0, a == b, square @ square.T, a.vecdot(b), (a < b) * a, a - 7 * b
 
     square = x.reshape(6, 10)
     want = (x * y, x < y, x * 0 == 0, x == y, square @ square.T, x @ y, (x < y) * x, x - 7 * y)
@@ -262,7 +262,7 @@ def _received(party: int, run: Any) -> dict[tuple[Any, ...], np.ndarray]:
 
     channels[party].recv = recv  # type: ignore[method-assign]
     keys = [PairKeys(own) for own in FreshKeys().keys(3)]
-    sessions = [Session(*given, "crypten") for given in zip(channels, keys, strict=True)]
+    sessions = [Session(*given, "crypten", strict=False) for given in zip(channels, keys, strict=True)]
     _together([lambda session=session: _play(session, run) for session in sessions])
     return seen
 
@@ -328,9 +328,9 @@ def test_a_missing_mask_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A dealer and parties whose first stream is all zeros open x itself."""
     mask = dealer.Step.mask
 
-    def without(self: Any, peer: int, shape: Any, lane: int = 0) -> Any:
-        drawn = mask(self, peer, shape, lane)
-        return torch.zeros_like(drawn) if self.primitive == "deal.mul" and lane == 0 else drawn
+    def without(self: Any, peer: int, shape: Any, stream: int = 0) -> Any:
+        drawn = mask(self, peer, shape, stream)
+        return torch.zeros_like(drawn) if self.primitive == "deal.mul" and stream == 0 else drawn
 
     monkeypatch.setattr(dealer.Step, "mask", without)
     monkeypatch.setattr("mpc.protocols.crypten.protocol.CryptenProtocol._zero", _no_zero)

@@ -269,7 +269,7 @@ def test_bits_of_words(protocol: str, seed: int, bits: int, places: int) -> None
         a, b = session.input(x, owner=0, bound=top), session.input(positive, owner=1, bound=top)
         return (
             words.from_planes(words.planes_of(a)), words.shift_right(a, min(places, bits)),
-            words.popcount(b), words.most_significant_bit(b), words.inject(a.less_bits(0), b),
+            words.popcount(b), words.most_significant_bit(b), mpc.where(a.less_bits(0), b, 0),
             words.shift_left(a, 1),
         )  # fmt: skip
 
@@ -377,19 +377,3 @@ def test_packed_bits_that_do_not_fit_are_refused(protocol: str) -> None:
         return a
 
     release(program, protocol)
-
-
-def test_eight_comparisons_take_the_rounds_of_one(protocol: str) -> None:
-    x = np.arange(-4, 4)
-
-    def rounds(count: int) -> int:
-        def program(session: Session) -> Any:
-            a = session.input(x, owner=0, bound=4)
-            return session.gather(*[lambda place=place: a < place for place in range(count)])
-
-        runs = run_parties(program, protocol=protocol, ledgers=OnceLedger)
-        same(runs[0].result, [x < place for place in range(count)])
-        return max(run.traffic.rounds for run in runs)
-
-    overlap = PROTOCOLS[protocol].guarantees.concurrent
-    assert rounds(8) == rounds(1) if overlap else rounds(8) > rounds(1)

@@ -15,7 +15,7 @@ import mpc
 from mpc.errors import NotSupported, ProtocolAbort, RangeError
 from mpc.functions import segments
 from mpc.functions.segments import TIES
-from mpc.functions.sort import Order
+from mpc.functions.sort import Order, order_of_bit
 from mpc.protocols.table import PROTOCOLS
 from mpc.randomness import OnceLedger
 from mpc.session import Session
@@ -157,24 +157,92 @@ def test_tables_move_as_rows_and_a_shuffle_keeps_them(protocol: str) -> None:
 
 
 def test_operations_take_the_same_rounds_for_any_number_of_rows() -> None:
+    def program(session: Session, size: int) -> Any:
+        a = session.input(np.ones(size, dtype=np.int64), owner=0, bound=1)
+        return mpc.Segments(a).total(a)
+
     def rounds(size: int) -> int:
-        def program(session: Session) -> Any:
-            a = session.input(np.ones(size, dtype=np.int64), owner=0, bound=1)
-            return mpc.Segments(a).total(a)
+        return max(run.traffic.rounds for run in runs(lambda session: program(session, size)))
 
-        return max(run.traffic.rounds for run in runs(program))
+    assert rounds(2) == rounds(300) <= 1 + 7 + 6
 
-    assert rounds(2) == rounds(300) <= 1 + 4 + 6
+
+def test_what_segments_cost_when_they_are_made() -> None:
+    def cost(make: Any) -> Any:
+        def program(session: Session) -> None:
+            make(session.input(np.ones(640, dtype=np.int64), owner=0, bound=1))
+
+        made = mpc.rehearse(program)
+        return made.rounds - 1, made.sent[1] // 640  # party 0 sends the input
+
+    assert cost(mpc.Segments) == (7, 40)
+    assert cost(lambda a: mpc.Segments(mpc.SecretBits(a.protocol, a.share[:10], 640))) == (6, 40)
+
+
+#: Words that say that they are 0 or 1, and what is left of them.
+WORDS, BITS = np.array([1, 777, 13, 0, 5, -4]), np.array([1, 1, 1, 0, 1, 0])
 
 
 @everywhere
-def test_what_is_no_permutation_or_has_no_rows_is_refused(protocol: str) -> None:
-    def places(session: Session) -> Any:
-        return Order(session.input(np.array([0, 0, 1]), owner=0, bound=3)).apply(session.public(np.arange(3)))
+def test_what_opens_is_a_permutation_whatever_the_words_are(protocol: str) -> None:
+    """A bound is only said of an input: words beyond it must not open in a permutation's place."""
+    opened: list[Any] = []
 
-    with pytest.raises(ProtocolAbort, match="no permutation"):
-        runs(places, protocol)
+    def program(session: Session) -> Any:
+        reveal = session.protocol.reveal
 
+        def watched(share: Any) -> Any:
+            opened.append(reveal(share))
+            return opened[-1]
+
+        session.protocol.reveal = watched  # type: ignore[method-assign]
+        said = session.input(WORDS, owner=0, bound=1 << 20).view(bound=1)
+        stated = mpc.assume_bound(said, 1, least=0, source="holder", what="starts")
+        made = mpc.Segments(said).starts, order_of_bit(said).inverse().places, mpc.Segments(stated).starts
+        mpc.unique(said), mpc.rank(said, "min"), mpc.sort(said)
+        session.protocol.reveal = reveal  # type: ignore[method-assign]
+        session.settle()
+        return made
+
+    starts, inverse, again = runs(program, protocol)[0].result
+    assert opened
+    assert all(sorted(words.reshape(-1).tolist()) == list(range(len(WORDS))) for words in opened)
+    same((starts, inverse, again), (BITS, np.argsort(BITS, kind="stable"), BITS))
+
+
+@everywhere
+def test_packed_bits_begin_segments_and_a_wider_bound_does_not(protocol: str) -> None:
+    def program(session: Session) -> Any:
+        a = session.input(WORDS, owner=0, bound=1 << 10)
+        for ask in (mpc.Segments, order_of_bit):
+            with pytest.raises(RangeError, match="no mask"):
+                ask(a)
+            with pytest.raises(RangeError, match="Flags of"):
+                ask(a.reshape(2, 3))
+        equal = mpc.Segments.of_equal(mpc.sort(a < 0))
+        return mpc.Segments(mpc.bit_planes(a, 1)[0]).running_sum(a), equal.total(mpc.sort(a < 0) * 0 + 1)
+
+    same(runs(program, protocol)[0].result, ([1, 777, 13, 13, 5, 1], [5, 5, 5, 5, 5, 1]))
+
+
+def test_nobody_makes_an_order_of_places() -> None:
+    def program(session: Session) -> Any:
+        a = session.input(np.array([0, 0, 1]), owner=0, bound=3)
+        with pytest.raises(NotSupported, match="might be no permutation"):
+            Order(a)
+        made = mpc.order_by(a)
+        with pytest.raises(AttributeError):
+            made.places = a  # type: ignore[misc]
+        assert repr(made) == "Order(rows=3)"
+        with pytest.raises(ProtocolAbort, match="no permutation"):
+            Order._of(a).apply(a)  # as a party that computes something else
+        return a
+
+    runs(program)
+
+
+@everywhere
+def test_what_has_no_order_is_refused(protocol: str) -> None:
     def program(session: Session) -> Any:
         a = session.input(np.array([2, 3]), owner=0, bound=3)
         for ask in (
@@ -198,7 +266,7 @@ def test_no_rows_have_no_segments(protocol: str) -> None:
     def program(session: Session) -> Any:
         a = session.input(np.zeros(0, dtype=np.int64), owner=0, bound=3)
         some = session.input(np.array([1, 2]), owner=0, bound=3)
-        made, found = mpc.Segments(a), mpc.unique(a)
+        made, found = mpc.Segments(a.view(bound=1)), mpc.unique(a)
         empty = (
             *(mpc.rank(a, ties) for ties in TIES), made.hold(a), made.running_sum(a), made.total(a),
             *made.totals(a), *made.places(), *made.front(a), found.values, found.counts,
@@ -241,3 +309,38 @@ def test_a_protocol_without_permutations_says_so_before_it_works(protocol: str) 
         return mpc.searchsorted(a, a), mpc.cumulative_max(a)
 
     same(runs(program, protocol)[0].result, (x, x))
+
+
+@everywhere
+def test_tables_have_segments_too(protocol: str) -> None:
+    """Every operation of a table is that of its columns, in the rounds of one."""
+    x, starts = np.random.default_rng(5).integers(-99, 99, (40, 2, 3)), np.zeros(40, dtype=np.int64)
+    starts[[2, 3, 11, 30]] = 1
+
+    def program(session: Session) -> Any:
+        a = session.input(x, owner=0, bound=99)
+        made = mpc.Segments(session.input(starts, owner=1, bound=1))
+        wide = [made.hold(a), made.running_sum(a), made.total(a), made.totals(a)[0], made.front(a)[0]]
+        columns = [a[:, i, j] for i in range(2) for j in range(3)]
+        single = [
+            [ask(column) for column in columns]
+            for ask in (
+                made.hold, made.running_sum, made.total,
+                lambda c: made.totals(c)[0], lambda c: made.front(c)[0],
+            )
+        ]  # fmt: skip
+        return wide, single
+
+    wide, single = runs(program, protocol)[0].result
+    for table, columns in zip(wide, single, strict=True):
+        assert table.shape == x.shape
+        assert np.array_equal(table.reshape(40, 6), np.stack(columns, 1))
+
+    def rounds(shape: tuple[int, ...]) -> int:
+        def program(session: Session) -> Any:
+            a = session.input(np.ones(shape, dtype=np.int64), owner=0, bound=1)
+            return mpc.Segments(a.reshape(shape[0], -1)[:, 0]).total(a)
+
+        return mpc.rehearse(program).rounds
+
+    assert rounds((30,)) == rounds((30, 5))

@@ -102,6 +102,47 @@ def test_an_owner_is_a_party(owner: int) -> None:
             run(lambda s: s.input([1], owner=owner))
 
 
+@pytest.mark.parametrize("first", [False, True])
+def test_a_party_hears_of_its_own_error_not_of_what_follows_from_it(first: bool) -> None:
+    """One branch waits for messages while another fails: the session is over for both, for one reason."""
+
+    def boom() -> Any:
+        raise KeyError("not there")
+
+    def program(session: Session) -> Any:
+        a = session.input(np.arange(500), owner=0, bound=500)
+        branches = [lambda: mpc.sort(a), boom]
+        return session.gather(*(branches[::-1] if first else branches))
+
+    with pytest.raises(KeyError, match="not there"):
+        run_parties(program)
+
+
+def test_the_other_branches_abort_because_of_the_first_error() -> None:
+    seen: list[BaseException] = []
+
+    def program(session: Session) -> Any:
+        a = session.input(np.arange(5), owner=0, bound=500)
+
+        def waits() -> Any:
+            try:
+                for _ in range(10**6):
+                    a * a
+            except ProtocolAbort as error:
+                seen.append(error)
+                raise
+
+        def fails() -> Any:
+            raise KeyError("not there")
+
+        return session.gather(waits, fails)
+
+    with pytest.raises(KeyError):
+        run_parties(program)
+    assert {type(error.__cause__) for error in seen} == {KeyError}
+    assert not any("not there" in str(error) for error in seen)
+
+
 def test_parties_with_other_parameters_abort() -> None:
     with pytest.raises(ProtocolAbort, match="disagree on the plan"):
         run_parties(lambda s: s.agree(bytes([s.party]) * 32, "the plan"))

@@ -83,10 +83,18 @@ def test_matrix_products_dot_and_sums(protocol: str) -> None:
         a, b = session.input(x, owner=0, bound=1000), session.input(y, owner=1, bound=1000)
         return (
             a @ b,
-            a.dot(a),
+            a.dot(b[0]),
+            a[0].dot(b[1]),
+            a.vecdot(a),
+            a.vecdot(x),
             a.sum(),
             a.sum(1),
-            a[0].T,
+            a.sum((0, -1)),
+            a.sum((), keepdims=True),
+            a.sum((2, 0), keepdims=True),
+            a.T,
+            a.mT,
+            a[0, 0].T,
             mpc.concat([a[0], a[1]]),
             mpc.stack([a, a]),
             -a,
@@ -95,11 +103,52 @@ def test_matrix_products_dot_and_sums(protocol: str) -> None:
 
     got = release(program, protocol)
     want = (
-        x @ y, (x * x).sum(-1), x.sum(), x.sum(1), x[0].T, np.concatenate([x[0], x[1]]), np.stack([x, x]),
-        -x, 3 - x,
+        x @ y, x.dot(y[0]), x[0].dot(y[1]), (x * x).sum(-1), (x * x).sum(-1), x.sum(), x.sum(1),
+        x.sum((0, -1)), x.sum((), keepdims=True), x.sum((2, 0), keepdims=True), x.T, x.mT, x[0, 0].T,
+        np.concatenate([x[0], x[1]]), np.stack([x, x]), -x, 3 - x,
     )  # fmt: skip
     for one, other in zip(got, want, strict=True):
+        assert np.shape(one) == other.shape
         assert np.array_equal(one, other)
+
+
+def test_methods_and_functions_are_one(protocol: str) -> None:
+    """The same result, and where it does not fit the same answer, whichever way it is asked."""
+    x = np.arange(24).reshape(2, 3, 4)
+
+    def program(session: Session) -> Any:
+        a = session.input(x, owner=0, bound=24)
+        for ask, other in (
+            (lambda: a.reshape(5, 5), lambda: mpc.reshape(a, (5, 5))),
+            (lambda: a[:0].mean(), lambda: mpc.mean(a[:0])),
+            (lambda: a @ a, lambda: mpc.matmul(a, a)),
+            (lambda: x @ a, lambda: mpc.matmul(x, a)),
+            (lambda: a.dot(a), lambda: mpc.dot(a, a)),
+            (lambda: a.vecdot(a[0, 0, :3]), lambda: mpc.vecdot(a, a[0, 0, :3])),
+        ):
+            messages = []
+            for way in (ask, other):
+                with pytest.raises(RangeError) as caught:
+                    way()
+                messages.append(str(caught.value))
+            assert messages[0] == messages[1]
+        for refused in (lambda: a[0, 0].mT, lambda: a.broadcast_to((5, 4))):
+            with pytest.raises(RangeError):
+                refused()
+        return (
+            *(mpc.mean(a, (0, 2), keepdims=True), a.mean((0, 2), keepdims=True), np.mean(a, (0, 2))),
+            *(mpc.sum(a, (1, 2)), a.sum((1, 2)), np.sum(a, (1, 2)), mpc.vecdot(a, x, 1), mpc.vecdot(x, a, 1)),
+            mpc.concat([a, x], None), a.reshape([4, -1]),
+        )  # fmt: skip
+
+    mean, total = x.mean((0, 2), keepdims=True), x.sum((1, 2))
+    want = (
+        mean, mean, mean.reshape(3), total, total, total, *[(x * x).sum(1)] * 2, np.concatenate([x, x], None),
+        x.reshape(4, -1),
+    )  # fmt: skip
+    for one, other in zip(release(program, protocol), want, strict=True):
+        assert np.shape(one) == other.shape
+        assert np.abs(one - other).max() <= 2**-15
 
 
 def test_decimals_stay_exact_beside_integers(protocol: str) -> None:

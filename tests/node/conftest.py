@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from parties.demo.processes import free_ports
 
@@ -32,7 +33,7 @@ def _as_somebody(command: list[str]) -> list[str]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """URL of an empty database on loopback."""
+    """URL of a database on loopback."""
     programs = _programs()
     if programs is None:
         pytest.skip("PostgreSQL is not installed")
@@ -54,3 +55,14 @@ def postgres() -> Iterator[str]:
     finally:
         subprocess.run(_as_somebody([*control, "-m", "immediate", "stop"]), check=False, capture_output=True)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def empty_postgres(postgres: str) -> Iterator[str]:
+    """The URL of that database; it is emptied after the test."""
+    yield postgres
+    engine = create_engine(postgres)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()

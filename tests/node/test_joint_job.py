@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from mpc.errors import TriuneError
 from mpc.protocols.replicated.packages import reconstruct
-from mpc.statistics.base import StatisticOutcome
+from mpc.statistics.outcome import Outcome
 from parties.identity import consortium as consortia
 from parties.identity import tls
 from parties.identity.keys import Identity
@@ -23,10 +23,11 @@ from parties.identity.seal import unseal
 from parties.management.catalogue import Registration
 from parties.node.app import Node
 from parties.node.jobs import Job
-from parties.query.builder import make_plan, parse_statistic
+from parties.query.builder import make_plan
 from parties.query.compile import compile_plan
-from parties.query.expressions import parse
+from parties.query.filters import parse
 from parties.query.plan import Plan, SignedPlan, result_context, sign_plan
+from parties.query.text import parse_statistic
 from parties.wire import analyst_pb2 as rpc
 from parties.wire import common_pb2 as wire
 from parties.wire import status, version
@@ -62,8 +63,9 @@ class House:
     def plan(self, *statistics: str, where: str = "", by: tuple[str, ...] = ()) -> Plan:
         specs = [parse_statistic(text) for text in statistics]
         chosen = parse(where) if where else None
+        held = self.registrations()
         return make_plan(
-            self.identity, self.consortium, self.registrations(), "gbsg2", specs,
+            self.identity, self.consortium, held, held[0].catalogue, specs,
             now=int(time.time()), where=chosen, group_by=by,
         )  # fmt: skip
 
@@ -83,7 +85,7 @@ class House:
             time.sleep(0.05)
         raise AssertionError("the job did not end")
 
-    def run(self, plan: Plan) -> tuple[StatisticOutcome, ...]:
+    def run(self, plan: Plan) -> tuple[Outcome, ...]:
         signed = sign_plan(plan, self.identity)
         for name in self.names:
             self.submit(signed, name)
@@ -96,7 +98,8 @@ class House:
         opened = [unseal(key, s.sealed, result_context(signed.hash, s.session)) for s in shares]
         schema = self.registrations()[0].catalogue
         query = compile_plan(plan, schema).query
-        return query.at_recipient(reconstruct(opened, query.output_elements, self.names))
+        made = query.at_recipient(reconstruct(opened, query.output_elements, self.names))
+        return tuple(one for part in made for one in part)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +114,7 @@ def test_a_filtered_mean_by_group_equals_the_pooled_one(house: House) -> None:
     pooled = house.frame.query('age >= 50 and tgrade == "II"').groupby("horTh").tsize
     for outcome in outcomes:
         level = outcome.group[0][1]
-        if outcome.kind == "count":
+        if outcome.statistic.kind == "count":
             assert outcome.values["count"] == pooled.count()[level]
         else:
             assert outcome.values["mean"] == pytest.approx(pooled.mean()[level], rel=1e-12)
@@ -266,7 +269,7 @@ def test_a_database_that_fails_ends_the_job_by_name_and_heals(
     def gone(*_: object) -> NoReturn:
         raise OperationalError("a statement", {}, Exception("the server closed the connection"))
 
-    monkeypatch.setattr(storage, "_session", SimpleNamespace(begin=gone))
+    monkeypatch.setattr(storage, "_engine", SimpleNamespace(begin=gone))
     with pytest.raises(TriuneError, match=f"The database of {broken} failed") as failed:
         house.jobs_of(signed, broken)
     assert (failed.value.code, failed.value.culprit) == ("STORAGE", broken)

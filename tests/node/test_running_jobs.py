@@ -21,9 +21,10 @@ from parties.node.jobs import Job, State
 from parties.node.running import RunningJobs
 from parties.node.transport.vanished import vanished
 from parties.node.work import MAX_SHARE_BYTES, Work
-from parties.query.builder import make_plan, parse_statistic
+from parties.query.builder import make_plan
 from parties.query.compile import compile_plan
 from parties.query.plan import Plan, SignedPlan
+from parties.query.text import parse_statistic
 from parties.wire import common_pb2 as wire
 from parties.wire.holder_pb2 import InputShare
 from parties.wire.status import to_status
@@ -57,7 +58,7 @@ def plan() -> Plan:
         for name in ("dora", "emil")
     ]
     asked = [parse_statistic(text) for text in ("count", "median:age")]
-    return make_plan(IDENTITIES["eve"], CONSORTIUM, held, "gbsg2", asked, now=1_800_000_000)
+    return make_plan(IDENTITIES["eve"], CONSORTIUM, held, SCHEMA, asked, now=1_800_000_000)
 
 
 @pytest.fixture

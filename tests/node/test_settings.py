@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel, Field, create_model
 
 from mpc.errors import ConfigError
-from parties.identity.settings import write_settings
-from parties.law.rules import DEFAULT_TERMS
-from parties.node.app import open_storage
-from parties.node.config import load
+from mpc.privacy.terms import Terms
+from parties.law.rules import DEFAULT_TERMS, Policy
+from parties.node import config, template
+from parties.node.config import ComputeConfig, NodeConfig, PolicyConfig, load
+from parties.node.storage.table import store_of
+from parties.node.template import write_settings
 
 NEEDED = {"name": '"ada"', "consortium": '"../consortium.toml"', "keys": '"keys"', "state": '"state"'}
+
+
+OPERATORS = Path(__file__).resolve().parents[2] / "docs" / "operators.md"
 
 
 def write(folder: Path, *more: str, without: str = "") -> Path:
@@ -67,6 +76,9 @@ def test_an_unknown_key_is_named(tmp_path: Path, line: str, key: str) -> None:
         ('[policy]\nallow_extremes = "yes"', "policy.allow_extremes"),
         ("[compute]\nthreads = 0", "compute.threads"),
         ("[compute]\nthreads = 1025", "compute.threads"),
+        ("[compute]\nthreads = true", "compute.threads"),
+        ('[compute]\nkernels = "fastest"', "compute.kernels"),
+        ("[compute]\nlane_port = 65536", "compute.lane_port"),
         ("[compute]\nround_timeout_s = 0", "compute.round_timeout_s"),
         ("[compute]\nround_timeout_s = 3601", "compute.round_timeout_s"),
         ("[compute]\nround_timeout_s = nan", "compute.round_timeout_s"),
@@ -112,19 +124,70 @@ def test_the_files_that_triune_writes_are_right(tmp_path: Path, roles: set[str])
         tmp_path, "ada", frozenset(roles), consortium="../consortium.toml", address="127.0.0.1:7001"
     )
     settings = load(file)
+    assert settings.policy == PolicyConfig()
+    assert settings.compute == ComputeConfig()
+    assert settings.log_level == NodeConfig.model_fields["log_level"].default
     assert settings.name == "ada"
     assert settings.listen == ("127.0.0.1:7001" if "compute" in roles else "")
     assert settings.policy.minimum_count == DEFAULT_TERMS.minimum_count
 
 
 def test_jobs_lie_in_the_state_folder_or_where_the_file_says(tmp_path: Path) -> None:
-    open_storage(load(write(tmp_path))).close()
+    store_of(load(write(tmp_path))).close()
     assert (tmp_path / "state" / "jobs.sqlite").stat().st_size > 0
     elsewhere = tmp_path / "elsewhere" / "node.sqlite"
-    open_storage(load(write(tmp_path, f'database = "sqlite:///{elsewhere}"'))).close()
+    store_of(load(write(tmp_path, f'database = "sqlite:///{elsewhere}"'))).close()
     assert elsewhere.stat().st_size > 0
 
 
 def test_a_database_password_is_not_printed(tmp_path: Path) -> None:
     settings = load(write(tmp_path, 'database = "postgresql+psycopg://ada:hunter2@db/ada"'))
     assert "hunter2" not in f"{settings!r} {settings}"
+
+
+def options(model: type[BaseModel], table: str = "") -> Iterator[str]:
+    """Every option, as docs/operators.md calls it."""
+    for key, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from options(field.annotation, f"[{key}] ")
+        else:
+            assert field.description, key
+            yield f"{table}{key}"
+
+
+def test_every_option_stands_in_the_operators_page() -> None:
+    rows = OPERATORS.read_text(encoding="utf-8").partition("| key of `node.toml` |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(.*?)` \|", rows, re.MULTILINE) == list(options(NodeConfig))
+
+
+def test_every_option_stands_in_a_new_file(tmp_path: Path) -> None:
+    file = write_settings(tmp_path, "ada", ["compute"], consortium="c.toml", address="127.0.0.1:7001")
+    keys = re.findall(r"^(?:# )?([a-z_]+) = ", file.read_text(), re.MULTILINE)
+    assert keys == [option.rpartition(" ")[2] for option in options(NodeConfig)]
+    # what is shown as a comment is an example that would be taken
+    file.write_text(re.sub(r"^# (?=[a-z_]+ = )", "", file.read_text(), flags=re.MULTILINE))
+    assert load(file).compute.lane_port == 7101
+
+
+def test_an_option_of_computing_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    new = Field("never", description="When rows are sorted.")
+    made = create_model("Made", __base__=ComputeConfig, sorting=(str, new))
+    wider = create_model("Wider", __base__=NodeConfig, compute=(made, made()))
+    monkeypatch.setattr(template, "NodeConfig", wider)
+    monkeypatch.setattr(config, "NodeConfig", wider)
+    file = write_settings(tmp_path, "ada", ["compute"], consortium="c.toml", address="127.0.0.1:7001")
+    assert '# When rows are sorted.\nsorting = "never"\n' in file.read_text()
+    file.write_text(file.read_text().replace('"never"', '"always"'))
+    assert load(file).compute.model_dump()["sorting"] == "always"
+
+
+def test_a_policy_has_all_its_options() -> None:
+    assert {field.name for field in dataclasses.fields(Terms)} == set(PolicyConfig.model_fields)
+    assert PolicyConfig().policy() == Policy()
+
+
+@pytest.mark.parametrize("roles", [{"analyst"}, {"holder"}])
+def test_who_does_not_compute_sees_no_options_of_computing(tmp_path: Path, roles: set[str]) -> None:
+    text = write_settings(tmp_path, "ada", roles, consortium="c.toml", address="").read_text()
+    assert not [word for word in ("listen", "database", "[compute]") if word in text]
+    assert ("[policy]" in text) == (roles == {"holder"})

@@ -1,145 +1,106 @@
-"""Jobs and results in SQLite and in a real PostgreSQL, and the schema's migrations."""
+"""Databases of SQLite and a real PostgreSQL: schema, migrations, limits, rights, and refused URLs."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import os
 import shutil
 import stat
 import subprocess
 import sys
-import threading
+import time
 import traceback
-from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from alembic import op
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Table, create_engine, inspect, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 from mpc.errors import ConfigError, StorageError
-from parties.node import database
-from parties.node.database import BUSY_TIMEOUT_S, open_database, sqlite_url
-from parties.node.jobs import Fault, Job, JobCost, State
-from parties.node.storage import Base, Storage
+from parties.node import migrations
+from parties.node.storage import database, migration
+from parties.node.storage.database import LOCK_TIMEOUT_S, open_database, sqlite_url
+from parties.node.storage.sql import METADATA
+from parties.node.storage.table import open_store
+from tests.node.job_store_contract import job
 
-WRITERS, JOBS_EACH = 6, 20
-
-
-def job(number: int, analyst: str = "eve", created: float = 0.0) -> Job:
-    plan = f'{{"number":{number}}}'.encode()
-    return Job(
-        plan_hash=hashlib.sha256(plan).digest(),
-        nonce=f"{number:032x}",
-        analyst=analyst,
-        plan=plan,
-        signature=bytes(64),
-        created=created or 1_700_000_000.25 + number,
-        updated=1_700_000_000.5,
-    )
-
-
-def released(made: Job) -> Job:
-    for state in (State.VALIDATED, State.APPROVED, State.RUNNING, State.RELEASED):
-        made = made.to(state, made.updated + 1)
-    return dataclasses.replace(
-        made, session=bytes(range(32)), cost=JobCost(0.5, 12, 680, 1296), transcripts={"bert": ("aa", "bb")}
-    )
+OPEN = "import sys; from parties.node.storage.table import open_store; open_store(sys.argv[1], 'ada').close()"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        yield sqlite_url(tmp_path / "state" / "jobs.sqlite").render_as_string()
-        return
-    address = request.getfixturevalue("postgres")
-    yield address
-    engine = create_engine(address)
-    with engine.begin() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
+        return sqlite_url(tmp_path / "state" / "jobs.sqlite")
+    return str(request.getfixturevalue("empty_postgres"))
+
+
+def opened(url: str) -> None:
+    """As a node opens it at its start."""
+    open_store(url, "ada").close()
+
+
+def test_the_newest_revision_is_named() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    assert ScriptDirectory.from_config(config).get_heads() == [migrations.HEAD]
+
+
+def test_a_current_database_opens_without_alembic(url: str) -> None:
+    opened(url)
+    program = f"{OPEN}; sys.exit('alembic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program, url], check=False, timeout=60).returncode == 0
+
+
+def test_a_reader_waits_for_no_writer_and_migrates_nothing(url: str) -> None:
+    opened(url)
+    engine = open_database(url)
+    with engine.connect() as writer:
+        if url.startswith("sqlite"):
+            writer.exec_driver_sql("BEGIN IMMEDIATE")
+        writer.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+        with closing(open_store(url, "ada", read_only=True)) as reader:
+            assert reader.jobs() == []
+        writer.commit()
     engine.dispose()
+    with pytest.raises(ConfigError, match=f"schema 0000; this version reads {migrations.HEAD}") as refusal:
+        open_store(url, "ada", read_only=True)
+    assert "start the node" in refusal.value.remedy
+    assert "hunter2" not in str(refusal.value)
 
 
-@pytest.fixture
-def storage(url: str) -> Iterator[Storage]:
-    made = Storage(url)
-    yield made
-    made.close()
-
-
-def test_a_job_comes_back_as_it_was(storage: Storage) -> None:
-    made = job(1)
-    failed = made.to(State.FAILED, 7.0, fault=Fault("PEER_VANISHED", "bert vanished.", "Again.", "bert"))
-    for one in (made, failed, job(2), released(job(3))):
-        storage.put(one)
-        assert storage.get(one.plan_hash) == one
-        assert storage.by_nonce(one.nonce) == one
-    assert storage.get(made.plan_hash) == failed
-    assert storage.get(bytes(32)) is None
-    assert storage.by_nonce("00") is None
-
-
-def test_jobs_are_listed_newest_first_and_by_analyst(storage: Storage) -> None:
-    made = [job(1, created=10.0), job(2, "otto", created=30.0), job(3, created=20.0)]
-    for one in made:
-        storage.put(one)
-    assert storage.jobs() == [made[1], made[2], made[0]]
-    assert storage.jobs("eve") == [made[2], made[0]]
-    assert storage.jobs("mallory") == []
-
-
-def test_a_result_is_stored_with_its_job(storage: Storage) -> None:
-    made, sealed = released(job(1)), bytes(range(256)) * 4096
-    storage.put_result(made, sealed)
-    assert storage.get(made.plan_hash) == made
-    assert storage.result(made.plan_hash) == sealed
-    storage.forget_result(made.plan_hash)
-    assert storage.result(made.plan_hash) is None
-    assert storage.get(made.plan_hash) == made
-
-
-def test_jobs_survive_a_restart(url: str) -> None:
-    first = Storage(url)
-    first.put_result(released(job(1)), b"sealed")
-    first.close()
-    second = Storage(url)
-    assert second.get(job(1).plan_hash) == released(job(1))
-    assert second.result(job(1).plan_hash) == b"sealed"
-    second.close()
-
-
-def test_many_threads_write_at_once(storage: Storage) -> None:
-    failures: list[BaseException] = []
-
-    def write(writer: int) -> None:
-        try:
-            for place in range(JOBS_EACH):
-                one = job(writer * JOBS_EACH + place)
-                storage.put(one)
-                storage.put(one.to(State.VALIDATED, 8.0))
-                storage.jobs()
-        except BaseException as error:  # noqa: BLE001 - reported below
-            failures.append(error)
-
-    threads = [threading.Thread(target=write, args=(writer,)) for writer in range(WRITERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-    assert {one.state for one in storage.jobs()} == {State.VALIDATED}
-    assert len(storage.jobs()) == WRITERS * JOBS_EACH
+def test_a_database_that_hangs_holds_nobody_for_ever(
+    empty_postgres: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for limit in ("LOCK_TIMEOUT_S", "STATEMENT_TIMEOUT_S"):
+        assert getattr(database, limit) < 5  # before the parties give up waiting for each other
+        monkeypatch.setattr(database, limit, 1)
+    opened(empty_postgres)
+    engine = open_database(empty_postgres + "?options=-c%20application_name%3Dnode")
+    with closing(open_store(empty_postgres, "ada")) as store, engine.connect() as other:
+        assert other.scalar(text("SHOW application_name")) == "node"
+        other.execute(text("LOCK TABLE jobs"))
+        started = time.monotonic()
+        with pytest.raises(StorageError, match="ada failed"):
+            store.put(job(1))
+        with pytest.raises(OperationalError, match="statement timeout"):
+            other.execute(text("SELECT pg_sleep(30)"))
+        assert time.monotonic() - started < 15
+        other.rollback()
+        store.put(job(1))
+        assert store.jobs() == [job(1)]
+    engine.dispose()
 
 
 def test_migrations_make_the_tables_that_the_code_uses(url: str) -> None:
     engine = open_database(url)
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
     engine.dispose()
 
 
@@ -174,22 +135,21 @@ def test_a_migration_that_was_cut_off_has_not_happened(url: str, monkeypatch: py
         with pytest.raises(KeyboardInterrupt):
             open_database(url)
     assert tables(url) == set()
-    Storage(url).close()
+    opened(url)
     assert tables(url) == {"alembic_version", "jobs", "results"}
 
 
 def test_several_processes_open_a_new_database_at_once(url: str) -> None:
-    program = "import sys; from parties.node.storage import Storage; Storage(sys.argv[1]).close()"
-    command = [sys.executable, "-W", "error", "-c", program, url]
+    command = [sys.executable, "-W", "error", "-c", OPEN, url]
     opening = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
     assert [process.communicate(timeout=60)[1] for process in opening] == [""] * 4
 
 
 def test_triune_may_be_installed_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "100%"
-    shutil.copytree(Path(database.__file__).parent / "migrations", package / "migrations")
-    monkeypatch.setattr(database.resources, "files", lambda _: package)
-    Storage(sqlite_url(tmp_path / "jobs.sqlite")).close()
+    shutil.copytree(Path(migrations.__file__).parent, package / "migrations")
+    monkeypatch.setattr(migration.resources, "files", lambda _: package)
+    opened(sqlite_url(tmp_path / "jobs.sqlite"))
 
 
 def test_tables_that_triune_did_not_make_are_left_alone(url: str) -> None:
@@ -203,18 +163,6 @@ def test_tables_that_triune_did_not_make_are_left_alone(url: str) -> None:
         open_database(url)
     assert refusal.value.remedy
     assert tables(url) == {"jobs"}
-
-
-def test_a_nonce_has_one_job_and_no_error_tells_what_is_in_it(
-    storage: Storage, caplog: pytest.LogCaptureFixture
-) -> None:
-    storage.put(job(1))
-    other = dataclasses.replace(job(2), nonce=job(1).nonce, fault=Fault("DATA", "canary"))
-    with pytest.raises(StorageError, match="IntegrityError") as refusal:
-        storage.put_result(other, b"sealed")
-    assert "canary" not in str(refusal.value) + caplog.text
-    assert "database failed" in caplog.text
-    assert storage.result(other.plan_hash) is None
 
 
 @pytest.mark.parametrize(
@@ -262,7 +210,7 @@ def test_a_file_is_for_its_owner_alone(tmp_path: Path, umask: int) -> None:
     file = tmp_path / "state" / "jobs.sqlite"
     before = os.umask(umask)
     try:
-        storage = Storage(f"sqlite:///{file}")
+        storage = open_store(f"sqlite:///{file}", "ada")
         storage.put(job(1))
     finally:
         os.umask(before)
@@ -275,7 +223,7 @@ def test_a_file_is_for_its_owner_alone(tmp_path: Path, umask: int) -> None:
 def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
     file = tmp_path / "jobs.sqlite"
     file.touch(mode=0o644)
-    Storage(sqlite_url(file)).close()
+    opened(sqlite_url(file))
     assert mode(file) == 0o600
 
 
@@ -286,7 +234,7 @@ def mode(path: Path) -> int:
 @pytest.mark.parametrize("name", ["a b", "a?b=c", "a#b", "100%", "a%20b", "é@ü:1"])
 def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
     file = tmp_path / name / "jobs.sqlite"
-    Storage(sqlite_url(file)).close()
+    opened(sqlite_url(file))
     assert file.stat().st_size > 0
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
@@ -295,5 +243,5 @@ def test_sqlite_is_written_ahead_and_a_writer_waits(tmp_path: Path) -> None:
     engine = open_database(sqlite_url(tmp_path / "jobs.sqlite"))
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == BUSY_TIMEOUT_S * 1000
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == LOCK_TIMEOUT_S * 1000
     engine.dispose()

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 
-from mpc.errors import CatalogueError, IdentityError, PlanExpired, PlanInvalid, PolicyRefused, TriuneError
-from mpc.privacy.terms import Terms
+from mpc.errors import CatalogueError, IdentityError, PlanExpired, PlanInvalid, TriuneError
 from parties.demo.cohort import SCHEMA_FILE
 from parties.identity.consortium import Consortium, Member
 from parties.identity.keys import Identity
-from parties.law.policy import decide, demand
-from parties.law.rules import Case, Policy
 from parties.management.catalogue import Registration
 from parties.management.schema_file import load_schema
-from parties.query.builder import make_plan, parse_statistic
+from parties.query.builder import make_plan
 from parties.query.compile import compile_plan
-from parties.query.expressions import parse
-from parties.query.plan import Plan, SignedPlan, open_plan, parse_plan, sign_plan
+from parties.query.filters import parse
+from parties.query.plan import Plan, SignedPlan, StatisticSpec, open_plan, parse_plan, sign_plan
+from parties.query.text import parse_statistic, statistic
 from parties.query.validation import validate
 
 NOW = 1_800_000_000
@@ -51,17 +51,21 @@ CONSORTIUM = Consortium(
 
 def plan(*statistics: str, **changes: Any) -> Plan:
     made = make_plan(
-        IDENTITIES["eve"], CONSORTIUM, REGISTRATIONS, "gbsg2",
+        IDENTITIES["eve"], CONSORTIUM, REGISTRATIONS, SCHEMA,
         [parse_statistic(text) for text in statistics or ("count",)], now=NOW,
     )  # fmt: skip
     return made.model_copy(update=changes)
+
+
+def _spec(kind: str) -> StatisticSpec:
+    return StatisticSpec(kind=kind, columns=("age",))
 
 
 def test_a_signed_plan_opens_to_itself() -> None:
     made = plan("mean:tsize", "quantiles:age:5,50,95", "histogram:age:0,50,100", where=parse("age >= 50"))
     assert open_plan(sign_plan(made, IDENTITIES["eve"]), CONSORTIUM) == made
     assert validate(made, CONSORTIUM, REGISTRATIONS, NOW).schema == SCHEMA
-    assert compile_plan(made, SCHEMA).query.rows_at_most == (100, 200, 300)
+    assert compile_plan(made, SCHEMA).query.facts.rows_at_most == (100, 200, 300)
 
 
 def test_an_altered_or_foreign_plan_is_refused() -> None:
@@ -80,11 +84,14 @@ def test_an_altered_or_foreign_plan_is_refused() -> None:
     "change",
     [
         lambda data: b" " + data,
-        lambda data: data.replace(b'"version":1', b'"version":2'),
-        lambda data: data.replace(b'"version":1', b'"version":1,"x":1'),
+        lambda data: data.replace(b'"version":2', b'"version":1'),
+        lambda data: data.replace(b'"version":2', b'"version":2,"x":1'),
         lambda data: data[:-1],
-        lambda data: data.replace(b'"bins":0', b'"bins":0.0'),
-        lambda data: data.replace(b'"edges":[]', b'"edges":["1e999999999"]'),
+        lambda data: data.replace(b'"parameters":{}', b'"parameters":{"bins":1.5}'),
+        lambda data: data.replace(b'"parameters":{}', b'"parameters":{"bins":true}'),
+        lambda data: data.replace(b'"parameters":{}', b'"parameters":{"bins":[[1]]}'),
+        lambda data: data.replace(b'"parameters":{}', b'"parameters":{"bins":{"a":1}}'),
+        lambda data: data.replace(b'"parameters":{}', b'"parameters":{"x":"%s"}' % (b"9" * 1001)),
         lambda _: b"[" * 100_000,
         lambda _: b"x" * 300_000,
     ],
@@ -111,11 +118,16 @@ def test_bytes_that_are_not_the_canonical_form_are_refused(change: Any) -> None:
         ),
         (lambda: plan("mean:tsise"), PlanInvalid, "Did you mean tsize"),
         (lambda: plan("mean:tgrade"), PlanInvalid, "category"),
-        (lambda: plan("mode:age"), PlanInvalid, "no statistic"),
+        (lambda: plan("men:age"), PlanInvalid, "Did you mean mean"),
+        (
+            lambda: plan("sum:age").model_copy(update={"statistics": (_spec("mode"),)}),
+            PlanInvalid,
+            "no statistic",
+        ),
         (lambda: plan("mean:age,age"), PlanInvalid, "twice"),
-        (lambda: plan("mean:"), PlanInvalid, "needs"),
+        (lambda: plan("mean:"), PlanInvalid, "takes 1 to"),
         (lambda: plan("quantiles:age:200"), PlanInvalid, "percentile"),
-        (lambda: plan("histogram:age:50,40"), PlanInvalid, "edges"),
+        (lambda: plan("histogram:age:50,40"), PlanInvalid, "edges of histogram must grow"),
         (lambda: plan(group_by=("age",)), PlanInvalid, "group"),
         (lambda: plan(where=parse('tgrade == "IV"')), PlanInvalid, "levels"),
         (lambda: plan(where=parse('tgrade > "I"')), PlanInvalid, "order"),
@@ -130,19 +142,28 @@ def test_a_plan_that_does_not_fit_is_refused_with_a_remedy(
     assert refusal.value.remedy
 
 
-def test_extremes_need_the_holders_leave_and_the_strictest_count_wins() -> None:
-    asked = Case("alice", "gbsg2", ("minimum of age",))
-    demand(decide(Case("alice", "gbsg2"), Policy()), "ada")
-    demand(decide(asked, Policy(Terms(5, allow_extremes=True))), "ada")
-    with pytest.raises(PolicyRefused, match=r"ada .* no-extremes .*minimum of age"):
-        demand(decide(asked, Policy()), "ada")
-    assert Terms(3, allow_extremes=True) & Terms(11) == Terms(11)
-
-
-@pytest.mark.parametrize("text", ["quantiles:age:1e999999999", "histogram:age:0,1e999999999"])
-def test_numbers_with_exponents_are_refused(text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "quantiles:age:1e999999999",
+        "histogram:age:0,1e999999999",
+        "mean:age:5",
+        "describe:age:x",
+        "nothing:age",
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(text: str) -> None:
     with pytest.raises(PlanInvalid):
-        parse_statistic(text)
+        validate(plan(text), CONSORTIUM, REGISTRATIONS, NOW)
+
+
+def test_python_s_numbers_stay_exact() -> None:
+    made = statistic(
+        "quantiles", ["age"], {"probabilities": [5, np.float64(37.5), Decimal("2.5"), np.int32(7)]}
+    )
+    assert made.parameters == {"probabilities": (5, "37.5", "2.5", 7)}
+    with pytest.raises(PlanInvalid, match="parameters"):
+        statistic("quantiles", ["age"], {"probabilities": object()})
 
 
 def test_every_plan_has_its_own_nonce_and_recipient_key() -> None:

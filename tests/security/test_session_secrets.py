@@ -19,9 +19,9 @@ from mpc.protocols.replicated import packages
 from parties.client import connect
 from parties.demo.cohort import COHORT_FILE, SCHEMA_FILE
 from parties.demo.processes import free_ports
-from parties.identity import sandbox
 from parties.management.datasets import DataSets
-from parties.node import telemetry
+from parties.management.schema_file import load_schema
+from parties.node import sandbox, telemetry
 from parties.node.app import Node
 from parties.node.config import load
 
@@ -82,7 +82,7 @@ def start_nodes(folder: Path) -> list[Node]:
     for place, name in enumerate(NAMES):
         cohort.iloc[place::3].to_csv(folder / name / "part.csv", index=False)
         settings = load(folder / name / "node.toml")
-        DataSets(settings.state, name).add(SCHEMA_FILE, folder / name / "part.csv")
+        DataSets(settings.state, name).add(load_schema(SCHEMA_FILE), folder / name / "part.csv")
         nodes.append(Node(settings))
     for node in nodes:
         node.start()

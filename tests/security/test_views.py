@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-from mpc.protocols.base import Step
 from mpc.protocols.replicated import boolean, conversion, shares
 from mpc.protocols.replicated.packages import PARTIES, share_input
 from mpc.protocols.replicated.protocol import COSTS
 from mpc.protocols.replicated.shares import ReplicatedShare
+from mpc.protocols.runtime import Step
 from mpc.protocols.separable import Octaves, Waves
 from mpc.session import Session
 from tests.security.views import (
@@ -86,8 +86,8 @@ def _packed(session: Session, x: ReplicatedShare) -> Any:
 
 #: Operands of these are shared bits.
 BITS = {"and", "and of rows", "last and, to words", "last and alone, to words", "b2a"}
-#: What opens nothing and sends digests of public facts, or opens by intention.
-OTHERS = {"agree", "compare_copies", "reveal", "reveal_to"}
+#: What opens nothing and sends public facts, or digests of them, or opens by intention.
+OTHERS = {"agree", "announce_bound", "compare_copies", "reveal", "reveal_to"}
 
 
 def tells(name: str, party: int) -> bool:
@@ -136,7 +136,7 @@ def test_a_holders_packages_are_uniform_for_each_party() -> None:
                 assert chi2(np.concatenate([pick(share).numpy() for share in words])) < LIMIT
 
 
-#: Where each step of the protocols is tried without each of its streams: primitive, step, lane, pair.
+#: Where each step of the protocols is tried without each of its streams: primitive, step, stream, pair.
 #: What is not here is the same code as what is: the truncation in `waves`, the ANDs in `sign`.
 STREAMS = [
     *[("mul", "mul", 0, pair) for pair in PAIRS],
@@ -173,15 +173,15 @@ STREAMS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "step", "lane", "pair"), STREAMS)
+@pytest.mark.parametrize(("name", "step", "stream", "pair"), STREAMS)
 def test_a_stream_that_is_missing_is_found(
-    monkeypatch: pytest.MonkeyPatch, name: str, step: str, lane: int, pair: set[int]
+    monkeypatch: pytest.MonkeyPatch, name: str, step: str, stream: int, pair: set[int]
 ) -> None:
     mask, missed = Step.mask, []
 
     def without(self: Step, peer: int, shape: Any, at: int = 0, **named: int) -> Any:
-        drawn, place = mask(self, peer, shape, named.get("lane", at)), named.get("lane", at)
-        if (self.primitive, place, {self.runtime.party, peer}) != (step, lane, pair):
+        drawn, place = mask(self, peer, shape, named.get("stream", at)), named.get("stream", at)
+        if (self.primitive, place, {self.runtime.party, peer}) != (step, stream, pair):
             return drawn
         missed.append(peer)
         return torch.zeros_like(drawn)
@@ -207,8 +207,8 @@ def test_a_shuffle_is_known_to_nobody(monkeypatch: pytest.MonkeyPatch, lacking: 
     """What opens after a shuffle, taken back through the orders that a party knows, is not what went in."""
     mask = Step.mask
 
-    def without(self: Step, peer: int, shape: Any, lane: int = 0) -> Any:
-        drawn = mask(self, peer, shape, lane)
+    def without(self: Step, peer: int, shape: Any, stream: int = 0) -> Any:
+        drawn = mask(self, peer, shape, stream)
         drawing = self.primitive == "shuffle.draw" and {self.runtime.party, peer} == lacking
         return torch.zeros_like(drawn) if drawing else drawn
 
@@ -236,8 +236,8 @@ def test_a_mask_that_is_used_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> 
     """Two products under one stream: their difference shows."""
     mask = Step.mask
 
-    def again(self: Step, peer: int, shape: Any, lane: int = 0) -> Any:
-        return mask(Step(self.runtime, self.branch, 0, "again"), peer, shape, lane)
+    def again(self: Step, peer: int, shape: Any, stream: int = 0) -> Any:
+        return mask(Step(self.runtime, self.branch, 0, "again"), peer, shape, stream)
 
     def twice(session: Session, x: ReplicatedShare, y: ReplicatedShare) -> None:
         session.protocol.mul(x, y)

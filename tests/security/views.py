@@ -104,7 +104,7 @@ def _record(view: View, channel: Any, keys: PairKeys) -> None:
 
     def words(peer: int, address: Address, elements: int) -> Any:
         stream = draw(peer, address, elements)
-        view.masks[address, peer] = stream.numpy().copy()
+        view.masks[address, peer] = np.array(stream)
         return stream
 
     channel.recv, channel.send, keys.words = recv, send, words  # type: ignore[method-assign]
@@ -133,7 +133,7 @@ def uneven(primitive: Primitive, party: int) -> list[str]:
 def _joint(view: View) -> Iterator[tuple[str, Words]]:
     """Each message, and its differences with other messages and with the streams that the party knows."""
     messages = {f"{slot} from {frm}": words for (slot, frm), words in view.received.items()}
-    known = {f"mask {address.purpose} {address.index} {address.lane} with {peer}": words
+    known = {f"mask {address.purpose} {address.index} {address.stream} with {peer}": words
              for (address, peer), words in view.masks.items()}  # fmt: skip
     known |= dict(_permuted(known))
     yield from messages.items()

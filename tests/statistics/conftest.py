@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pytest
 
 from mpc.privacy.terms import Terms
-from mpc.protocols.replicated.packages import share_input
-from mpc.protocols.replicated.shares import ReplicatedShare
 from mpc.randomness import OnceLedger
-from mpc.session import Session
-from mpc.simulation import PartyRun, run_parties
-from mpc.statistics.base import StatisticOutcome, StatisticRequest
+from mpc.simulation import PartyRun
 from mpc.statistics.joint import JointQuery
+from mpc.statistics.outcome import Outcome
 from mpc.statistics.rows import ColumnSpec, Rows
+from mpc.statistics.simulation import Asked, simulate
 
 
 @dataclass(frozen=True)
 class Answer:
     """What the recipient gets, the vector it opened, and each party's run."""
 
-    outcomes: tuple[StatisticOutcome, ...]
+    outcomes: tuple[Outcome, ...]
     opened: np.ndarray
     runs: list[PartyRun]
     query: JointQuery
@@ -33,7 +30,7 @@ class Answer:
 def _ask(
     columns: Mapping[str, ColumnSpec],
     parts: Sequence[Rows],
-    requests: Sequence[StatisticRequest],
+    requests: Sequence[Asked],
     *,
     by: Sequence[str] = (),
     k: int = 1,
@@ -41,22 +38,11 @@ def _ask(
     rows_at_most: Sequence[int] = (),
 ) -> Answer:
     query = JointQuery(columns, requests, by, rows_at_most or [max(1, part.count) for part in parts])
-    packages = []
     for holder, part in enumerate(parts):
         words = query.at_holder(part, holder)
-        blocks = query.blocks_for(holder)
-        assert {block.name: block.elements for block in blocks} == {n: w.size for n, w in words.items()}
-        packages.append({block.name: share_input(words[block.name], block.domain) for block in blocks})
-
-    def program(session: Session) -> Any:
-        inputs = [
-            {name: ReplicatedShare.of(pack[session.party]) for name, pack in given.items()}
-            for given in packages
-        ]
-        return query.on_shares(session, inputs, Terms(k, extremes))
-
-    runs = run_parties(program, strict=True, ledgers=OnceLedger)
-    return Answer(query.at_recipient(runs[0].result), runs[0].result, runs, query)
+        assert {b.name: b.elements for b in query.blocks_for(holder)} == {n: w.size for n, w in words.items()}
+    made = simulate(query, parts, Terms(k, extremes), ledgers=OnceLedger)
+    return Answer(tuple(one for part in made.outcomes for one in part), made.opened, made.runs, query)
 
 
 @pytest.fixture(scope="session")

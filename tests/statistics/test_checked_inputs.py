@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from mpc.encoding import LIMB_BITS, to_limbs
 from mpc.errors import RangeError
 from mpc.statistics import ranges
-from mpc.statistics.base import StatisticRequest
 from mpc.statistics.joint import JointQuery
 from mpc.statistics.rows import ColumnSpec, Rows
+from mpc.statistics.simulation import Asked
 
 COLUMNS = {"x": ColumnSpec("x", "number", lo=-(2**40), hi=2**40)}
-REQUESTS = [StatisticRequest("describe", ("x",))]
+REQUESTS = [Asked("describe", ("x",))]
 AT_MOST = (30, 30, 30)
 
 
@@ -65,7 +65,7 @@ def test_only_the_flag_opens(
 ) -> None:
     """2 where a count passes, 0 in every other word, whichever way the holder lies."""
     seen = []
-    monkeypatch.setattr(JointQuery, "at_recipient", lambda self, words: seen.append(words))
+    monkeypatch.setattr(JointQuery, "at_recipient", lambda self, words: seen.append(words) or [])
     _lying(monkeypatch, "counts", 0, 2**61)
     ask(COLUMNS, rows, REQUESTS, k=5, rows_at_most=AT_MOST)
     assert set(seen[0].tolist()) == {0, 2}

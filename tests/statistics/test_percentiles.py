@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from mpc.errors import RangeError
 from mpc.simulation import run_parties
-from mpc.statistics import quantiles
-from mpc.statistics.base import StatisticRequest
+from mpc.statistics import selection
 from mpc.statistics.joint import JointQuery
 from mpc.statistics.rows import ColumnSpec, Rows
+from mpc.statistics.simulation import Asked
 
 PERCENTS = (5, 25, 50, 75, 95)
 X = ColumnSpec("x", "number", lo=-8, hi=20)
@@ -43,7 +43,7 @@ def test_describe_of_a_real_cohort_equals_pandas(
     cuts = np.cumsum((0, *SIZES))
     parts = [make_rows({name: cohort[name].iloc[a:b].tolist() for name in COHORT}) for a, b in pairwise(cuts)]
     assert cuts[-1] == len(cohort)
-    answer = ask(COHORT, parts, [StatisticRequest("describe", tuple(COHORT))], k=5)
+    answer = ask(COHORT, parts, [Asked("describe", tuple(COHORT))], k=5)
     for outcome, name in zip(answer.outcomes, COHORT, strict=True):
         column = cohort[name]
         want = column.quantile([p / 100 for p in PERCENTS]).tolist()
@@ -71,9 +71,9 @@ def test_small_tables_equal_pandas_and_open_by_the_rule(
     columns = [data.draw(st.lists(values, min_size=size, max_size=size)) for size in sizes]
     groups = [data.draw(st.lists(st.integers(0, 1), min_size=size, max_size=size)) for size in sizes]
     parts = [make_rows({"x": x, "g": g}) for x, g in zip(columns, groups, strict=True)]
-    request = StatisticRequest("quantiles", ("x",), {"probabilities": (10, 50, "37.5", 80)})
+    request = Asked("quantiles", ("x",), {"probabilities": (10, 50, "37.5", 80)})
     if data.draw(st.booleans()):
-        request = StatisticRequest("describe", ("x",))
+        request = Asked("describe", ("x",))
     percents = [Fraction(str(p)) for p in request.parameters.get("probabilities", PERCENTS)]
     answer = ask({"x": X, "g": G}, parts, [request], by=["g"], k=k, rows_at_most=(20, 20, 20))
     for level, outcome in enumerate(answer.outcomes):
@@ -96,7 +96,7 @@ def test_exactly_k_records_on_each_side(
 ) -> None:
     """20 records: the median lies between numbers 9 and 10 (from 0), with nine records on each side."""
     parts = [make_rows({"x": [*range(10)]}), make_rows({"x": [*range(10, 20)]})]
-    (outcome,) = ask({"x": X}, parts, [StatisticRequest("median", ("x",))], k=k).outcomes
+    (outcome,) = ask({"x": X}, parts, [Asked("median", ("x",))], k=k).outcomes
     assert outcome.values["n"] == 20
     assert outcome.values["median"] == (9.5 if k == 9 else None)
 
@@ -105,10 +105,10 @@ def test_counting_in_pieces_gives_the_same(
     ask: Callable[..., Any], make_rows: Callable[..., Rows], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts = [make_rows({"x": [v % 29 - 8 for v in range(first, first + 40)]}) for first in (0, 11, 17)]
-    whole = ask({"x": X}, parts, [StatisticRequest("describe", ("x",))], k=5)
-    monkeypatch.setattr(quantiles, "COUNT_BITS", 400)
-    pieces = ask({"x": X}, parts, [StatisticRequest("describe", ("x",))], k=5)
-    assert pieces.outcomes == whole.outcomes
+    whole = ask({"x": X}, parts, [Asked("describe", ("x",))], k=5)
+    monkeypatch.setattr(selection, "COUNT_BITS", 400)
+    pieces = ask({"x": X}, parts, [Asked("describe", ("x",))], k=5)
+    assert [one.values for one in pieces.outcomes] == [one.values for one in whole.outcomes]
     assert pieces.runs[0].traffic.rounds > whole.runs[0].traffic.rounds
 
 
@@ -116,25 +116,24 @@ def test_counting_in_pieces_gives_the_same(
 @given(st.lists(st.integers(1, 2_000_000), min_size=4, max_size=4))
 def test_the_rank_is_exact_up_to_millions_of_rows(counts: list[int]) -> None:
     percents = (0, 1, 50, 99, 100)
-    query = JointQuery(
-        {"x": X}, [StatisticRequest("quantiles", ("x",), {"probabilities": percents})], (), [2_000_000]
-    )
-    num = np.array([goal.fraction.numerator for goal in query.selection.targets])
-    den = np.array([goal.fraction.denominator for goal in query.selection.targets])
+    query = JointQuery({"x": X}, [Asked("quantiles", ("x",), {"probabilities": percents})], (), [2_000_000])
+    ((chosen, _),) = query.programs
+    num = np.array([one.target.fraction.numerator for one in chosen.wanted])
+    den = np.array([one.target.fraction.denominator for one in chosen.wanted])
 
     def program(session: Any) -> Any:
-        n = session.input(np.repeat(counts, len(percents)), 0, bound=2_000_000)
-        return list(query.selection._divide(n - 1, np.tile(num, 4), np.tile(den, 4)))
+        shared = [session.input(np.repeat(count, len(percents)), 0, bound=2_000_000) for count in counts]
+        return [part for n in shared for part in chosen._divide(n - 1)]
 
-    index, rest = run_parties(program, strict=True)[0].result
-    last = np.repeat(counts, len(percents)) - 1
-    want = np.divmod(last * np.tile(num, 4), np.tile(den, 4))
-    assert index.tolist() == want[0].tolist()
-    assert rest.tolist() == want[1].tolist()
+    made = run_parties(program, strict=True)[0].result
+    for count, index, rest in zip(counts, made[::2], made[1::2], strict=True):
+        want = np.divmod((count - 1) * num, den)
+        assert index.tolist() == want[0].tolist()
+        assert rest.tolist() == want[1].tolist()
 
 
 def test_more_percentiles_than_a_party_can_hold_are_refused() -> None:
-    request = StatisticRequest("quantiles", ("x",), {"probabilities": tuple(range(1, 100))})
+    request = Asked("quantiles", ("x",), {"probabilities": tuple(range(1, 100))})
     many = {"x": X, "g": ColumnSpec("g", "category", levels=tuple(map(str, range(100))))}
     with pytest.raises(RangeError, match="too many"):
         JointQuery(many, [request], ["g"], [4_000_000])

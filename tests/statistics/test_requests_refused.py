@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from mpc.errors import PlanInvalid, RangeError
-from mpc.statistics.base import StatisticRequest
 from mpc.statistics.joint import JointQuery
 from mpc.statistics.rows import ColumnSpec
+from mpc.statistics.simulation import Asked
 
 COLUMNS = {
     "x": ColumnSpec("x", "number", lo=0, hi=100),
@@ -21,7 +21,7 @@ COLUMNS = {
 
 
 def query(kind: str, *columns: str, by: tuple[str, ...] = (), **parameters: Any) -> JointQuery:
-    return JointQuery(COLUMNS, [StatisticRequest(kind, columns, parameters)], by, [10, 10])
+    return JointQuery(COLUMNS, [Asked(kind, columns, parameters)], by, [10, 10])
 
 
 @pytest.mark.parametrize("bins", [0, -1, 10**12, "7", 2.5])
@@ -68,7 +68,7 @@ def test_columns_and_groups(kind: str, columns: tuple[str, ...], by: tuple[str, 
 
 
 def test_quantities_are_limited_before_they_are_laid_out() -> None:
-    with pytest.raises(PlanInvalid, match="quantities"):
+    with pytest.raises(PlanInvalid, match="words"):
         query("histogram", "x", bins=1000, by=("many",))
 
 
@@ -76,10 +76,10 @@ def test_a_query_needs_statistics_and_holders() -> None:
     with pytest.raises(PlanInvalid):
         JointQuery(COLUMNS, [], (), [10])
     with pytest.raises(PlanInvalid):
-        JointQuery(COLUMNS, [StatisticRequest("count")], (), [])
+        JointQuery(COLUMNS, [Asked("count")], (), [])
 
 
 def test_a_column_too_wide_to_sum_exactly_is_refused() -> None:
     wide = {"x": ColumnSpec("x", "number", lo=0, hi=1 << 52)}
     with pytest.raises(RangeError):
-        JointQuery(wide, [StatisticRequest("mean", ("x",))], (), [10])
+        JointQuery(wide, [Asked("mean", ("x",))], (), [10])

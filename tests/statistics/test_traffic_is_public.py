@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mpc.errors import PlanInvalid
 from mpc.privacy.minimum_count import RULE
-from mpc.statistics.base import StatisticRequest
+from mpc.statistics.joint import JointQuery
 from mpc.statistics.rows import ColumnSpec, Rows
+from mpc.statistics.simulation import Asked
 
 COLUMNS = {
     "x": ColumnSpec("x", "number", lo=-50, hi=500),
@@ -19,11 +21,11 @@ COLUMNS = {
     "e": ColumnSpec("e", "category", hi=1, levels=("a", "b")),
 }
 REQUESTS = [
-    StatisticRequest("count"),
-    StatisticRequest("describe", ("x", "y")),
-    StatisticRequest("histogram", ("y",)),
-    StatisticRequest("correlation", ("x", "y")),
-    StatisticRequest("minimum", ("x",)),
+    Asked("count"),
+    Asked("describe", ("x", "y")),
+    Asked("histogram", ("y",)),
+    Asked("correlation", ("x", "y")),
+    Asked("minimum", ("x",)),
 ]
 AT_MOST = (40, 30, 5)
 
@@ -64,8 +66,9 @@ def test_a_plan_cannot_declare_a_zero_structural(
 ) -> None:
     """Only the schema says so, whatever parameters a request carries."""
     rows = [make_rows({by: [0] * 10}) for _ in range(3)]
-    request = StatisticRequest("count", (), {"structural_zero": True})
-    outcomes = ask(COLUMNS, rows, [request], by=[by], k=5).outcomes
+    with pytest.raises(PlanInvalid, match="structural_zero"):
+        JointQuery(COLUMNS, [Asked("count", (), {"structural_zero": True})], [by], AT_MOST)
+    outcomes = ask(COLUMNS, rows, [Asked("count")], by=[by], k=5).outcomes
     assert [outcome.values["count"] for outcome in outcomes] == [30, empty]
 
 
@@ -73,7 +76,7 @@ def test_the_zeros_of_a_cell_are_structural_only_if_every_grouping_column_says_s
     ask: Callable[..., Any], make_rows: Callable[..., Rows]
 ) -> None:
     rows = [make_rows({"g": [0] * 10, "e": [0] * 10}) for _ in range(3)]
-    outcomes = ask(COLUMNS, rows, [StatisticRequest("count")], by=["g", "e"], k=5).outcomes
+    outcomes = ask(COLUMNS, rows, [Asked("count")], by=["g", "e"], k=5).outcomes
     assert [outcome.values["count"] for outcome in outcomes] == [30, None, None, None]
 
 
@@ -86,4 +89,4 @@ def test_openings_name_every_quantity_and_the_rule(
     assert len(query.openings) == len(query.checks) + len(query.cells)
     assert all(check in text for check in query.checks)
     assert all(RULE in sentence for sentence in query.openings[len(query.checks) :])
-    assert all(part in text for part in ("sum of squares", "xy x~y", "bin 9", "95%", "g = b", "minimum x"))
+    assert all(part in text for part in ("sum of squares", "xy x~y", "[6.3, 7]", "95%", "g = b", "minimum x"))

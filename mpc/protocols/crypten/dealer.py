@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from mpc.errors import PeerSilent, ProtocolAbort
-from mpc.protocols.base import Runtime, Step
+from mpc.protocols.runtime import Runtime, Step
 from mpc.protocols.separable import Octaves, Separable, Waves
-from mpc.protocols.truncation_pairs import in_reach
+from mpc.protocols.shifts import in_reach
 
 Shape = tuple[int, ...]
 #: Deals have a branch of their own, so that the dealer need not know what happens between them. Branches of
@@ -45,6 +45,7 @@ class Request:
     shapes: tuple[Shape, ...] = ()
 
     def to_words(self) -> Tensor:
+        """`[HEAD_WORDS]`, as it goes to the dealer."""
         words = [KINDS.index(self.kind)]
         for shape in (*self.shapes, (), ())[:2]:
             words += [len(shape), *shape, *[0] * (MAX_AXES - len(shape))]
@@ -79,11 +80,11 @@ class Deals:
         self._made += 1
         free = FREE[request.kind]
         if self._runtime.party != 0:
-            return [dealt.mask(self._dealer, shape, lane) for lane, shape in enumerate(parts)]
+            return [dealt.mask(self._dealer, shape, stream) for stream, shape in enumerate(parts)]
         asked.send(self._dealer, request.to_words())
         if shifts is not None:
             dealt.send(self._dealer, shifts)
-        mine = [dealt.mask(self._dealer, shape, lane) for lane, shape in enumerate(parts[:free])]
+        mine = [dealt.mask(self._dealer, shape, stream) for stream, shape in enumerate(parts[:free])]
         return mine + dealt.recv(self._dealer, *parts[free:])
 
     def end(self) -> None:
@@ -139,11 +140,11 @@ class _Deal:
         elif shifts is not None:
             self._pair(request.shapes[0], shifts)
 
-    def _all(self, shape: Shape, lane: int, combine: Callable[..., Tensor], first: int = 0) -> Tensor:
+    def _all(self, shape: Shape, stream: int, combine: Callable[..., Tensor], first: int = 0) -> Tensor:
         """The streams of the parties from `first` on, combined."""
         total = torch.zeros(shape, dtype=torch.int64)
         for party in range(first, self._parties):
-            total = combine(total, self._step.mask(party, shape, lane))
+            total = combine(total, self._step.mask(party, shape, stream))
         return total
 
     def _triple(
@@ -153,7 +154,7 @@ class _Deal:
         combine: Callable[..., Tensor],
         lacking: Callable[..., Tensor],
     ) -> None:
-        a, b = (self._all(shape, lane, combine) for lane, shape in enumerate(request.shapes))
+        a, b = (self._all(shape, stream, combine) for stream, shape in enumerate(request.shapes))
         c = op(a, b)
         self._step.send(0, lacking(c, self._all(tuple(c.shape), 2, combine, first=1)))
 

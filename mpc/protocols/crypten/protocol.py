@@ -13,31 +13,40 @@ import torch
 from torch import Tensor
 
 from mpc.errors import ConfigError, ProtocolAbort
-from mpc.protocols.base import Guarantees, Protocol, Runtime, lacks_permutations
+from mpc.protocols.base import Costs, Guarantees, Protocol, lacks_permutations
 from mpc.protocols.crypten import dealer, truncation
+from mpc.protocols.crypten.costs import costs
 from mpc.protocols.crypten.dealer import KIND_OF, Deals, Request
 from mpc.protocols.crypten.process import Worker
 from mpc.protocols.crypten.shares import CryptenShare
+from mpc.protocols.runtime import Runtime
 from mpc.protocols.separable import Separable, for_each
 
 FEWEST, MOST = 2, 5
 
 
 class CryptenProtocol(Protocol[CryptenShare]):
-    """2 to 5 parties and a dealer, the channel's last party. Semi-honest."""
+    """2 to 5 parties and a dealer, the channel's last party. Semi-honest; all parties but one may be corrupt.
+
+    Truncations are the floor or the ceiling.
+    """
 
     guarantees = Guarantees(
         name="crypten",
         parties=3,
-        corrupted=2,
         model="semi-honest, dishonest majority, with a dealer; the dealer and one party learn everything",
-        truncation_error="floor or ceiling: below 1 unit in the last place for |x| < 2^62",
         node_ready=False,  # a consortium has no dealer's role
         parties_at_most=MOST,
         helpers=1,
         concurrent=False,
         permutations=False,
     )
+    costs = costs(guarantees.parties)
+
+    @classmethod
+    def costs_for(cls, parties: int) -> Costs:
+        """By the number of parties."""
+        return costs(parties)
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime)
@@ -96,7 +105,7 @@ class CryptenProtocol(Protocol[CryptenShare]):
         """A part of a fresh sharing of zero: streams with the neighbours on a ring. No message."""
         step, party = self.runtime.step("zero"), self.runtime.party
         after, before = (party + 1) % self.parties, (party - 1) % self.parties
-        return combine(step.mask(after, shape, lane=party), step.mask(before, shape, lane=before))
+        return combine(step.mask(after, shape, stream=party), step.mask(before, shape, stream=before))
 
     # --- sharing and opening --------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 CrypTen divides each party's share by itself (two parties), or counts wraps and leaves a term out (more): off
 by 2^(64-m) with probability |x| / 2^64. Here the dealer deals parts of a uniform r and of its pair
-(`mpc.protocols.truncation_pairs`), and the parties open x + 2^62 + r.
+(`mpc.protocols.shifts`), and the parties open x + 2^62 + r.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from mpc.protocols.base import Runtime
 from mpc.protocols.crypten.dealer import Deals, Request
-from mpc.protocols.truncation_pairs import OFFSET, check_shifts
+from mpc.protocols.runtime import Runtime
+from mpc.protocols.shifts import OFFSET, check_shifts
 
 
 def truncate(

@@ -67,9 +67,11 @@ class Party:
 
     # as crypten.communicator.Communicator
     def get_rank(self) -> int:
+        """This party's place."""
         return self._rank
 
     def get_world_size(self) -> int:
+        """How many parties compute."""
         return self._parties
 
     def all_reduce(self, given: Any, op: Any = None, batched: bool = False) -> Any:
@@ -81,17 +83,21 @@ class Party:
 
     # as crypten.mpc.provider.TupleProvider
     def generate_additive_triple(self, x: Any, y: Any, op: str, device: Any = None) -> Any:
+        """Parts of a, b and their product by `op`, dealt."""
         return self._arithmetic(*self._asked(op, shapes_of=[list(x), list(y)]))
 
     def generate_binary_triple(self, x: Any, y: Any, device: Any = None) -> Any:
+        """Parts of a, b and a & b, dealt."""
         return self._binary(*self._asked("and", shapes_of=[list(x), list(y)]))
 
     def B2A_rng(self, size: Any, device: Any = None) -> Any:  # noqa: N802 - CrypTen's name
+        """Parts of a random bit, as a sum and as an XOR, dealt."""
         arithmetic, binary = self._asked("bit", shapes_of=[list(size)])
         return self._arithmetic(arithmetic)[0], self._binary(binary)[0]
 
     # zero shares
     def zero(self, domain: str, *size: Any) -> Any:
+        """This party's part of a fresh sharing of zero."""
         shape = list(size[0]) if isinstance(size[0], torch.Size | tuple | list) else list(size)
         (words,) = self._asked("zero", domain=domain, shapes_of=[shape])
         return (self._arithmetic if domain == "arithmetic" else self._binary)(words)[0]

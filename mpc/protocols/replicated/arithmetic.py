@@ -10,16 +10,19 @@ import torch
 from torch import Tensor
 
 from mpc.errors import InputMismatch, ProtocolAbort
-from mpc.protocols.base import DIGEST_BYTES, Cost, Runtime, Step
+from mpc.protocols.base import Cost
 from mpc.protocols.replicated.packages import PARTIES
 from mpc.protocols.replicated.shares import ReplicatedShare
+from mpc.protocols.runtime import DIGEST_BYTES, Runtime, Step
 
 
 def following(party: int) -> int:
+    """The party after this one; components i and i+1 are party i's."""
     return (party + 1) % PARTIES
 
 
 def preceding(party: int) -> int:
+    """The party before this one."""
     return (party - 1) % PARTIES
 
 
@@ -49,6 +52,7 @@ def share_own(runtime: Runtime, words: Tensor | None, shape: tuple[int, ...], ow
 
 
 def input_cost(elements: int, owner: int = 0) -> Cost:
+    """The owner's words to the party before it."""
     return Cost(1, tuple(8 * elements if party == owner else 0 for party in range(PARTIES)))
 
 
@@ -69,17 +73,19 @@ def reshare(step: Step, part: Tensor) -> ReplicatedShare:
 
 
 def mul(runtime: Runtime, x: ReplicatedShare, y: ReplicatedShare) -> ReplicatedShare:
+    """Elementwise product of one shape. One round, 8 B an element (eprint 2016/768, section 2.2)."""
     step = runtime.step("mul")
     masks = zero_masks(step, tuple(x.own.shape))
     return reshare(step, runtime.kernels.cross(x.pair, y.pair, masks))
 
 
 def dot(runtime: Runtime, x: ReplicatedShare, y: ReplicatedShare) -> ReplicatedShare:
-    """Sum of products over the last axis."""
+    """Sum of products over the last axis. One round, 8 B an output element (section 2.2)."""
     return _product(runtime, "dot", runtime.kernels.cross_dot(x.pair, y.pair))
 
 
 def matmul(runtime: Runtime, x: ReplicatedShare, y: ReplicatedShare) -> ReplicatedShare:
+    """Matrix product. One round, 8 B an output element (section 2.2)."""
     return _product(runtime, "matmul", runtime.kernels.cross_matmul(x.pair, y.pair))
 
 
@@ -90,17 +96,19 @@ def _product(runtime: Runtime, name: str, part: Tensor) -> ReplicatedShare:
 
 
 def product_cost(elements: int) -> Cost:
+    """A word of every output element from each party."""
     return Cost(1, (8 * elements,) * PARTIES)
 
 
 def reveal(runtime: Runtime, x: ReplicatedShare) -> Tensor:
-    """Open to all: party i sends x_i to party i+1, which lacks it. One round, 8 bytes an element."""
+    """Open to all: party i sends x_i to party i+1, which lacks it. One round, 8 B (eprint 2016/768, 2.2)."""
     step, party = runtime.step("reveal"), runtime.party
     step.send(following(party), x.own)
     return x.own + x.next + step.recv(preceding(party), tuple(x.own.shape))[0]
 
 
 def reveal_cost(elements: int) -> Cost:
+    """A word of every element from each party."""
     return Cost(1, (8 * elements,) * PARTIES)
 
 
@@ -115,10 +123,17 @@ def reveal_to(runtime: Runtime, x: ReplicatedShare, party: int) -> Tensor | None
 
 
 def reveal_to_cost(elements: int, party: int = 0) -> Cost:
+    """A word of every element from the party before the recipient."""
     return Cost(1, tuple(8 * elements if sender == preceding(party) else 0 for sender in range(PARTIES)))
 
 
+def announce_bound_cost(owner: int = 0) -> Cost:
+    """A word from the owner to each of the others."""
+    return Cost(1, tuple(8 * (PARTIES - 1) if party == owner else 0 for party in range(PARTIES)))
+
+
 def agree_cost() -> Cost:
+    """A digest to each of the others."""
     return Cost(1, (2 * DIGEST_BYTES,) * PARTIES)
 
 
@@ -130,16 +145,16 @@ def compare_copies(runtime: Runtime, inputs: dict[str, list[ReplicatedShare]]) -
     """
     step, party = runtime.step("compare_copies"), runtime.party
     after, before = following(party), preceding(party)
-    for lane, peer, pick in ((0, after, "next"), (1, before, "own")):
+    for stream, peer, pick in ((0, after, "next"), (1, before, "own")):
         digests = [
-            step.digest(peer, _bytes_of(shares, pick), 2 * place + lane)
+            step.digest(peer, _bytes_of(shares, pick), 2 * place + stream)
             for place, shares in enumerate(inputs.values())
         ]
         step.send_bytes(peer, b"".join(digests))
-    for lane, peer, pick in ((1, after, "next"), (0, before, "own")):
+    for stream, peer, pick in ((1, after, "next"), (0, before, "own")):
         theirs = step.recv_bytes(peer, DIGEST_BYTES * len(inputs))
         for place, (owner, shares) in enumerate(inputs.items()):
-            mine = step.digest(peer, _bytes_of(shares, pick), 2 * place + lane)
+            mine = step.digest(peer, _bytes_of(shares, pick), 2 * place + stream)
             if mine != theirs[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES]:
                 raise InputMismatch(
                     f"{owner} sent {runtime.channel.names[peer]} and this party two versions of its input.",
@@ -149,6 +164,7 @@ def compare_copies(runtime: Runtime, inputs: dict[str, list[ReplicatedShare]]) -
 
 
 def compare_copies_cost(owners: int) -> Cost:
+    """Two digests for every owner from each party."""
     return Cost(1, (2 * DIGEST_BYTES * owners,) * PARTIES)
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mpc.protocols.base import Cost, Runtime
+from mpc.protocols.base import Cost
 from mpc.protocols.replicated.arithmetic import preceding, reshare, zero_masks
 from mpc.protocols.replicated.packages import PARTIES
 from mpc.protocols.replicated.shares import ReplicatedShare
+from mpc.protocols.runtime import Runtime
 
 
 def and_(runtime: Runtime, x: ReplicatedShare, y: ReplicatedShare) -> ReplicatedShare:
-    """Bitwise AND of two equally shaped boolean shares."""
+    """Bitwise AND of two equally shaped boolean shares. One round, 1 bit each (eprint 2016/768, 2.2)."""
     step = runtime.step("and")
     masks = zero_masks(step, tuple(x.own.shape))
     return reshare(step, runtime.kernels.cross_and(x.pair, y.pair, masks))
@@ -31,10 +32,12 @@ def and_rows(
 
 
 def and_cost(words: int) -> Cost:
+    """A word of every packed word from each party."""
     return Cost(1, (8 * words,) * PARTIES)
 
 
 def xor(x: ReplicatedShare, y: ReplicatedShare) -> ReplicatedShare:
+    """Exclusive or. No message."""
     return ReplicatedShare(x.own ^ y.own, x.next ^ y.next)
 
 
@@ -51,4 +54,5 @@ def join(*shares: ReplicatedShare) -> ReplicatedShare:
 
 
 def take(x: ReplicatedShare, planes: slice | list[int]) -> ReplicatedShare:
+    """Some of the planes. No message."""
     return ReplicatedShare(x.own[planes], x.next[planes])

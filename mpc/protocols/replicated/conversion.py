@@ -16,19 +16,19 @@ The sign of a 64-bit word as an arithmetic share takes 8 rounds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from mpc.packing import words_for
-from mpc.protocols.base import Cost, Runtime
+from mpc.protocols.base import Cost
 from mpc.protocols.replicated.arithmetic import product_cost, zero_masks
 from mpc.protocols.replicated.boolean import and_, and_cost, and_rows, join, take, xor
 from mpc.protocols.replicated.packages import PARTIES
 from mpc.protocols.replicated.shares import ReplicatedShare
 from mpc.protocols.replicated.truncation import spread, spread_cost
+from mpc.protocols.runtime import Runtime
 
 Planes = ReplicatedShare
 
@@ -232,15 +232,15 @@ def _finish_words(runtime: Runtime, pending: _Pending | Planes, elements: int) -
     masks = zero_masks(step, shape)
     part = kernels.cross_and(pending.x.pair, pending.y.pair, masks) ^ pending.left.own
     if party == 2:
-        bit = step.mask(2, shape, lane=1)
-        dealt = kernels.bits_to_words(bit[0], elements) - step.mask(0, words, lane=2)
+        bit = step.mask(2, shape, stream=1)
+        dealt = kernels.bits_to_words(bit[0], elements) - step.mask(0, words, stream=2)
         step.send(0, part ^ bit)
         step.send(1, part ^ bit, dealt)
         return spread(runtime, None, words)
     step.send(1 - party, part)
     theirs = step.recv(1 - party, shape)[0]
     if party == 0:
-        masked, share = step.recv(2, shape)[0], step.mask(2, words, lane=2)
+        masked, share = step.recv(2, shape)[0], step.mask(2, words, stream=2)
     else:
         masked, share = step.recv(2, shape, words)
     opened = (part ^ theirs ^ masked)[0]
@@ -253,17 +253,23 @@ def _finish_words_cost(elements: int) -> Cost:
 
 
 def sign(runtime: Runtime, x: ReplicatedShare, bits: int) -> ReplicatedShare:
-    """1 where x < 0 else 0, as words; needs -2^bits <= x < 2^bits, bits >= 1."""
+    """1 where x < 0 else 0, as words; needs -2^bits <= x < 2^bits, bits >= 1.
+
+    After ABY3 (eprint 2018/403, section 5.3), with the savings above: at most 8 rounds, `sign_cost`.
+    """
     return _finish_words(runtime, _sign_pending(runtime, x, bits), x.own.numel())
 
 
 def sign_bits(runtime: Runtime, x: ReplicatedShare, bits: int) -> Planes:
-    """As `sign`, as one plane `[1, ceil(n/64)]`."""
+    """As `sign`, as one plane `[1, ceil(n/64)]`; one or two rounds less."""
     return _finish_bits(runtime, _sign_pending(runtime, x, bits))
 
 
 def is_zero(runtime: Runtime, x: ReplicatedShare, bits: int) -> ReplicatedShare:
-    """1 where x = 0 else 0, as words; needs -2^bits <= x < 2^bits, bits >= 1."""
+    """1 where x = 0 else 0, as words; needs -2^bits <= x < 2^bits, bits >= 1.
+
+    x_0 + x_1 = -x_2 bit by bit, through the same tree (eprint 2018/403, section 5.3): at most 8 rounds.
+    """
     return _finish_words(runtime, _zero_pending(runtime, x, bits), x.own.numel())
 
 
@@ -273,12 +279,14 @@ def sign_cost(elements: int, bits: int) -> Cost:
 
 
 def sign_bits_cost(elements: int, bits: int) -> Cost:
+    """As `sign_cost`, without the last opening."""
     digits = -(-bits // 2)
     last = and_cost(words_for(elements)) if digits > 1 else Cost(0, (0,) * PARTIES)
     return _tree_cost(elements, bits + 1, bits, is_sign=True) + last
 
 
 def is_zero_cost(elements: int, bits: int) -> Cost:
+    """As `sign_cost`, over one bit more."""
     return _tree_cost(elements, bits + 1, bits + 1, is_sign=False) + _end_cost(elements, -(-(bits + 1) // 2))
 
 
@@ -304,7 +312,8 @@ def _tree_cost(elements: int, planes: int, tree: int, *, is_sign: bool) -> Cost:
 def a2b(runtime: Runtime, x: ReplicatedShare, bits: int) -> Planes:
     """The low `bits` bits of flat words `[n]` as planes `[bits, ceil(n/64)]`.
 
-    A prefix adder after Sklansky: 2 + ceil(log2(bits - 1)) rounds.
+    ABY3's conversion (eprint 2018/403, section 5.3) with Sklansky's prefix adder (1960):
+    2 + ceil(log2(bits - 1)) rounds.
     """
     digits = _split(runtime, x, bits, 0, 0)
     total = xor(digits.a, digits.c)
@@ -332,6 +341,7 @@ def _add_carry(total: Tensor, carries: Tensor) -> Tensor:
 
 
 def a2b_cost(elements: int, bits: int) -> Cost:
+    """The split, its spreading, and the ANDs of the adder."""
     words = words_for(elements)
     cost = _split_cost(elements, bits, 0)
     width = bits - 1
@@ -349,30 +359,21 @@ def b2a(runtime: Runtime, x: Planes, elements: int) -> ReplicatedShare:
     """One packed plane `[1, ceil(n/64)]` as 0/1 words `[n]`: two rounds, 8 bytes an element each.
 
     b = u ^ w with u = b_0 ^ b_1 known to P0 and w = b_2 known to P1 and P2; b = u (1 - 2w) + w is
-    linear in P0's sharing of u.
+    linear in P0's sharing of u (ABY3, eprint 2018/403, section 5.3, takes two products).
     """
     step, party, kernels, shape = runtime.step("b2a"), runtime.party, runtime.kernels, (elements,)
     if party == 0:
         u = kernels.bits_to_words((x.own ^ x.next)[0], elements)
         step.send(2, u - step.mask(1, shape))
-        return _spread_words(runtime, None, shape)
+        return spread(runtime, None, shape, lacking=0, name="spread_words")
     w, mine = (x.next[0], step.mask(0, shape)) if party == 1 else (x.own[0], step.recv(0, shape)[0])
-    return _spread_words(runtime, lambda minus: kernels.flip(w, mine, party - 1, minus), shape)
 
+    def words(minus: Tensor) -> Tensor:
+        return kernels.flip(w, mine, party - 1, minus)
 
-def _spread_words(
-    runtime: Runtime, part: Callable[[Tensor], Tensor] | None, shape: tuple[int, ...]
-) -> ReplicatedShare:
-    """As `_spread_bits`, for words; `part(minus)` is this party's additive part less `minus`."""
-    step, party = runtime.step("spread_words"), runtime.party
-    if part is None:
-        return ReplicatedShare(step.mask(2, shape), step.mask(1, shape))
-    mask = step.mask(0, shape)
-    mine = part(mask)
-    step.send(3 - party, mine)
-    last = mine + step.recv(3 - party, shape)[0]
-    return ReplicatedShare(mask, last) if party == 1 else ReplicatedShare(last, mask)
+    return spread(runtime, words, shape, lacking=0, name="spread_words")
 
 
 def b2a_cost(elements: int) -> Cost:
+    """A word an element from P0, then one from P1 and P2."""
     return Cost(2, product_cost(elements).sent)

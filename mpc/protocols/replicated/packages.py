@@ -38,6 +38,7 @@ class InputPackage:
         raise NotSupported("An input package is neither pickled nor copied.", remedy="Use to_bytes.")
 
     def to_bytes(self) -> bytes:
+        """As the holder sends it."""
         tail = b"" if self.words is None else self.words.astype("<i8", copy=False).tobytes()
         return b"".join(self.seeds) + tail
 

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from mpc.protocols.base import Cost, Runtime, Step
+from mpc.protocols.base import Cost
 from mpc.protocols.replicated.packages import PARTIES
 from mpc.protocols.replicated.shares import ReplicatedShare
+from mpc.protocols.runtime import Runtime, Step
 
 Pair = frozenset[int]
 ORDER: tuple[Pair, Pair, Pair] = (frozenset({0, 1}), frozenset({0, 2}), frozenset({1, 2}))
@@ -56,21 +57,23 @@ def draw(runtime: Runtime, rows: int) -> Shuffle:
 
 
 def apply(runtime: Runtime, x: ReplicatedShare, shuffle: Shuffle) -> ReplicatedShare:
-    """The rows of `[n, ...]` in the shuffle's order."""
+    """The rows of `[n, ...]` in the shuffle's order. Two rounds; 8, 16 and 8 B (CCS 2021, section 4)."""
     return _permute(runtime, x, ORDER, shuffle.known)
 
 
 def undo(runtime: Runtime, x: ReplicatedShare, shuffle: Shuffle) -> ReplicatedShare:
-    """The rows back in the order that they had before the shuffle."""
+    """The rows back in the order that they had before the shuffle. As `apply`, with the pairs reversed."""
     inverse = {pair: runtime.kernels.inverse(places) for pair, places in shuffle.known.items()}
     return _permute(runtime, x, tuple(reversed(ORDER)), inverse)
 
 
 def apply_cost(elements: int) -> Cost:
+    """P0 and P2 send a word an element, P1 two."""
     return Cost(2, (8 * elements, 16 * elements, 8 * elements))
 
 
 def undo_cost(elements: int) -> Cost:
+    """As `apply_cost`."""
     return apply_cost(elements)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mpc.errors import ProtocolAbort
 from mpc.packing import WORD_BITS, words_for
-from mpc.protocols.base import Cost, Costs, Guarantees, Protocol, Runtime
+from mpc.protocols.base import Cost, Costs, Guarantees, Protocol
 from mpc.protocols.branches import cost_in_pieces, pieces
 from mpc.protocols.replicated import (
     arithmetic,
@@ -22,11 +22,17 @@ from mpc.protocols.replicated import (
 )
 from mpc.protocols.replicated.packages import PARTIES
 from mpc.protocols.replicated.shares import ReplicatedShare, concatenated, flat, part
+from mpc.protocols.runtime import Runtime
 from mpc.protocols.separable import Separable
 
 
 def _separable_cost(elements: int, rows: int, truncations: int = 1) -> Cost:
     return cost_in_pieces(separable.separable_cost, elements, rows, truncations, rows=rows)
+
+
+def _of_output(cost: Callable[[int], Cost]) -> Callable[..., Cost]:
+    """What costs as much whatever its operands' elements, or shifts, are."""
+    return lambda elements, *_: cost(elements)
 
 
 #: Declared cost by primitive; arguments are element counts, and bits where planes depend on them.
@@ -36,13 +42,14 @@ COSTS: Costs = MappingProxyType(
         "reveal": arithmetic.reveal_cost,
         "reveal_to": arithmetic.reveal_to_cost,
         "agree": arithmetic.agree_cost,
+        "announce_bound": arithmetic.announce_bound_cost,
         "compare_copies": arithmetic.compare_copies_cost,
         "mul": partial(cost_in_pieces, arithmetic.product_cost),
-        "dot": arithmetic.product_cost,
-        "matmul": arithmetic.product_cost,
+        "dot": _of_output(arithmetic.product_cost),
+        "matmul": _of_output(arithmetic.product_cost),
         "mul_truncate": partial(cost_in_pieces, truncation.truncate_parts_cost),
-        "matmul_truncate": truncation.truncate_parts_cost,
-        "truncate": partial(cost_in_pieces, truncation.truncate_cost),
+        "matmul_truncate": _of_output(truncation.truncate_parts_cost),
+        "truncate": _of_output(partial(cost_in_pieces, truncation.truncate_cost)),
         "separable": _separable_cost,
         "and": boolean.and_cost,
         "a2b": partial(cost_in_pieces, conversion.a2b_cost),
@@ -57,14 +64,12 @@ COSTS: Costs = MappingProxyType(
 
 
 class ReplicatedProtocol(Protocol[ReplicatedShare]):
-    """Three parties, semi-honest, one corruption."""
+    """Three parties, semi-honest, one corruption. Truncations are the floor or the ceiling."""
 
     guarantees = Guarantees(
         name="replicated",
         parties=PARTIES,
-        corrupted=1,
         model="semi-honest, honest majority",
-        truncation_error="floor or ceiling: below 1 unit in the last place for |x| < 2^62",
         node_ready=True,
     )
     costs = COSTS

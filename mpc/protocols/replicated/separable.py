@@ -10,9 +10,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mpc.protocols.base import Cost, Runtime
+from mpc.protocols.base import Cost
 from mpc.protocols.replicated.shares import ReplicatedShare
 from mpc.protocols.replicated.truncation import truncate_parts, truncate_parts_cost
+from mpc.protocols.runtime import Runtime
 from mpc.protocols.separable import Separable, for_each
 
 
@@ -38,6 +39,7 @@ def separable(
 
 
 def separable_cost(elements: int, rows: int, truncations: int = 1) -> Cost:
+    """The dealt words from P2, and the truncations."""
     end = truncate_parts_cost(elements * truncations)
     return Cost(1 + end.rounds, (end.sent[0], end.sent[1], end.sent[2] + 8 * rows * elements))
 

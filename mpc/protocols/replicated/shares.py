@@ -28,6 +28,7 @@ class ReplicatedShare:
 
     @property
     def pair(self) -> tuple[Tensor, Tensor]:
+        """Both components, own first."""
         return self.own, self.next
 
     def __repr__(self) -> str:
@@ -37,10 +38,12 @@ class ReplicatedShare:
         raise NotSupported("A share is neither pickled nor copied.", remedy="Use result_to_bytes.")
 
     def reshape(self, shape: tuple[int, ...]) -> ReplicatedShare:
+        """Both components in another shape."""
         return ReplicatedShare(self.own.reshape(shape), self.next.reshape(shape))
 
 
 def flat(x: ReplicatedShare) -> ReplicatedShare:
+    """As `[n]`."""
     return x.reshape((-1,))
 
 

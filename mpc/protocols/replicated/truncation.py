@@ -1,4 +1,4 @@
-"""Fixed-point products whose truncation is exact but for the last bit (`mpc.protocols.truncation_pairs`).
+"""Fixed-point products whose truncation is exact but for the last bit (`mpc.protocols.shifts`).
 
 The truncation is fused with the product, so that the additive parts z_0 + z_1 + z_2 of a product are never
 reshared first. Two rounds, 16 bytes an output element from each party, whatever the number of bits.
@@ -20,10 +20,11 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from mpc.protocols.base import Cost, Runtime, Step
+from mpc.protocols.base import Cost
 from mpc.protocols.replicated.packages import PARTIES
 from mpc.protocols.replicated.shares import ReplicatedShare
-from mpc.protocols.truncation_pairs import OFFSET, check_shifts
+from mpc.protocols.runtime import Runtime, Step
+from mpc.protocols.shifts import OFFSET, check_shifts
 
 
 def truncate_parts(runtime: Runtime, part: Tensor, bits: int | Tensor) -> ReplicatedShare:
@@ -34,10 +35,10 @@ def truncate_parts(runtime: Runtime, part: Tensor, bits: int | Tensor) -> Replic
     check_shifts(bits)
     step, shape, party = runtime.step("truncate.open"), tuple(part.shape), runtime.party
     if party == 2:
-        return _dealt(step, step.mask(0, shape, lane=0) + step.mask(1, shape, lane=0) - part, bits)
+        return _dealt(step, step.mask(0, shape, stream=0) + step.mask(1, shape, stream=0) - part, bits)
     if party == 0:
         part = part + OFFSET
-    masked = part + step.mask(2, shape, lane=0)
+    masked = part + step.mask(2, shape, stream=0)
     step.send(1 - party, masked)
     return _shifted(step, masked + step.recv(1 - party, shape)[0], bits)
 
@@ -55,7 +56,7 @@ def _dealt(step: Step, r: Tensor, bits: int | Tensor) -> ReplicatedShare:
     """P2: the two-party shares of r's pair, and its components of the outcome."""
     shape = tuple(r.shape)
     low, top = step.runtime.kernels.truncation_pair(r, bits)
-    step.send(1, low - step.mask(0, shape, lane=1), top - step.mask(0, shape, lane=2))
+    step.send(1, low - step.mask(0, shape, stream=1), top - step.mask(0, shape, stream=2))
     return spread(step.runtime, None, shape)
 
 
@@ -63,7 +64,7 @@ def _shifted(step: Step, opened: Tensor, bits: int | Tensor) -> ReplicatedShare:
     """P0 and P1: from c and their shares of the pair."""
     runtime, shape = step.runtime, tuple(opened.shape)
     first = runtime.party == 0
-    low, top = (step.mask(2, shape, lane) for lane in (1, 2)) if first else step.recv(2, shape, shape)
+    low, top = (step.mask(2, shape, stream) for stream in (1, 2)) if first else step.recv(2, shape, shape)
 
     def shifted(minus: Tensor) -> Tensor:
         return runtime.kernels.truncation_share(opened, (low, top), bits, minus, first=first)
@@ -72,45 +73,56 @@ def _shifted(step: Step, opened: Tensor, bits: int | Tensor) -> ReplicatedShare:
 
 
 def spread(
-    runtime: Runtime, part: Callable[[Tensor], Tensor] | None, shape: tuple[int, ...]
+    runtime: Runtime,
+    part: Callable[[Tensor], Tensor] | None,
+    shape: tuple[int, ...],
+    *,
+    lacking: int = 2,
+    name: str = "spread",
 ) -> ReplicatedShare:
-    """Make an additive sharing between P0 and P1 replicated: one round, 8 bytes from each of the two.
+    """Make an additive sharing between two parties replicated: one round, 8 bytes from each of the two.
 
-    `part(minus)` is this party's part less `minus`; P2 has none.
+    `part(minus)` is this party's part less `minus`; the party `lacking`, here P2, has none.
 
     x_0 is a stream of P0 and P2, x_2 one of P1 and P2; x_1 = u_0 - x_0 + u_1 - x_2 takes one exchange.
     """
-    step, party = runtime.step("spread"), runtime.party
+    step, first, second = runtime.step(name), (lacking + 1) % PARTIES, (lacking + 2) % PARTIES
     if part is None:
-        return ReplicatedShare(step.mask(1, shape), step.mask(0, shape))
-    mask = step.mask(2, shape)
+        return ReplicatedShare(step.mask(second, shape), step.mask(first, shape))
+    mask, other = step.mask(lacking, shape), second if runtime.party == first else first
     mine = part(mask)
-    step.send(1 - party, mine)
-    middle = mine + step.recv(1 - party, shape)[0]
-    return ReplicatedShare(mask, middle) if party == 0 else ReplicatedShare(middle, mask)
+    step.send(other, mine)
+    middle = mine + step.recv(other, shape)[0]
+    return ReplicatedShare(mask, middle) if other == second else ReplicatedShare(middle, mask)
 
 
 def truncate_cost(elements: int) -> Cost:
+    """The dealt pair from P2, and a word from P0 and P1."""
     return Cost(2, (8 * elements, 8 * elements, 16 * elements))
 
 
 def truncate_parts_cost(elements: int) -> Cost:
+    """The exchange of round 1 as well."""
     return Cost(2, (16 * elements,) * PARTIES)
 
 
 def mul(runtime: Runtime, x: ReplicatedShare, y: ReplicatedShare, bits: int) -> ReplicatedShare:
+    """Elementwise product, `bits` less. Two rounds, 16 B an element (eprint 2019/131, section 5)."""
     return truncate_parts(runtime, runtime.kernels.cross(x.pair, y.pair), bits)
 
 
 def dot(runtime: Runtime, x: ReplicatedShare, y: ReplicatedShare, bits: int) -> ReplicatedShare:
+    """Sum of products over the last axis, `bits` less; as `mul` for an output element."""
     return truncate_parts(runtime, runtime.kernels.cross_dot(x.pair, y.pair), bits)
 
 
 def matmul(runtime: Runtime, x: ReplicatedShare, y: ReplicatedShare, bits: int) -> ReplicatedShare:
+    """Matrix product, `bits` less; as `mul` for an output element."""
     return truncate_parts(runtime, runtime.kernels.cross_matmul(x.pair, y.pair), bits)
 
 
 def spread_cost(elements: int) -> Cost:
+    """A word an element from P0 and P1."""
     return Cost(1, (8 * elements, 8 * elements, 0))
 
 

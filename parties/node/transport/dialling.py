@@ -1,7 +1,8 @@
-"""A link that is dialled again, with growing pauses, for as long as the node runs."""
+"""A link that is dialled again, after short pauses, for as long as the node runs."""
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -12,12 +13,17 @@ import structlog
 from mpc.errors import TriuneError
 from parties.wire import status
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
+#: Pauses grow from the first to the longest (seconds), which is how long a restarted peer waits for a link.
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
+_random = secrets.SystemRandom()
 _log = structlog.get_logger("triune.link")
 
 
 def keep_dialling(name: str, dial: Callable[[], None], stopping: threading.Event) -> None:
-    """Call `dial`, which serves one link to its end, until `stopping`. Whatever it raises is logged."""
+    """Call `dial`, which serves one link to its end, until `stopping`. Whatever it raises is logged.
+
+    A link that outlived the longest pause was a good one: the next pause is the first again.
+    """
     pause = FIRST_PAUSE_S
     while not stopping.is_set():
         started = time.monotonic()
@@ -30,6 +36,8 @@ def keep_dialling(name: str, dial: Callable[[], None], stopping: threading.Event
         except Exception:  # noqa: BLE001 - logged
             # Whatever it was, the dialler lives on: nothing has to be restarted.
             _log.exception("link failed", peer=name)
-        lasted = time.monotonic() - started > LONGEST_PAUSE_S
-        pause = FIRST_PAUSE_S if lasted else min(2 * pause, LONGEST_PAUSE_S)
-        stopping.wait(pause)
+        if time.monotonic() - started > LONGEST_PAUSE_S:
+            pause = FIRST_PAUSE_S
+        # Not all at once: a restarted compute party is dialled by everybody.
+        stopping.wait(pause * _random.uniform(0.5, 1.0))
+        pause = min(2 * pause, LONGEST_PAUSE_S)

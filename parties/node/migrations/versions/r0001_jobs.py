@@ -10,6 +10,7 @@ down_revision = None
 
 
 def upgrade() -> None:
+    """Make the tables."""
     op.create_table(
         "jobs",
         sa.Column("plan_hash", sa.LargeBinary(32), primary_key=True),
@@ -33,5 +34,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop them with all that is in them; no command does this."""
     op.drop_table("results")
     op.drop_table("jobs")

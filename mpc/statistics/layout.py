@@ -1,0 +1,155 @@
+"""What a query is made of, from public facts alone: its cells, the counts and sums that open, its programs.
+
+All sides build the same layout, so block sizes, bounds and the order of words agree without a message. A
+query comes from outside: it may be refused here, but never crash or exhaust a party.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from mpc.encoding import limbs_for
+from mpc.errors import PlanInvalid
+from mpc.statistics import table
+from mpc.statistics.program import RowFacts, RowProgram, Wanted
+from mpc.statistics.rows import Columns, Group, groups_of
+from mpc.statistics.statistic import Quantity, Request, Statistic, known
+
+#: Statistics times groups of one query.
+MAX_CELLS: Final = 100_000
+#: Words of a released result: two components of 8 bytes each must fit one message of 4 MiB.
+MAX_OUTPUT_WORDS: Final = (4 << 20) // 16 - 1024
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One statistic in one group."""
+
+    group: Group
+    statistic: Statistic
+
+    def __str__(self) -> str:
+        where = ", ".join(f"{name} = {level}" for name, level in self.group) or "all selected rows"
+        return f"{self.statistic} for {where}"
+
+
+@dataclass(frozen=True)
+class Count:
+    """A count that opens, and governs others. `empty`: a 0 may open, since the schema says so."""
+
+    cell: int
+    quantity: Quantity
+    empty: bool
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A summed quantity: its public bound over all rows, and the place of the count that governs it."""
+
+    cell: int
+    quantity: Quantity
+    bound: int
+    governor: int
+
+    @property
+    def limbs(self) -> int:
+        """Words that it takes."""
+        return limbs_for(self.bound)
+
+
+class Layout:
+    """The parts of a query. `rows_at_most[h]` is the public upper bound on holder h's rows.
+
+    Raises `PlanInvalid` for a request that makes no sense and `RangeError` if an exact computation would not
+    fit the ring.
+    """
+
+    def __init__(
+        self,
+        columns: Columns,
+        requests: Sequence[Request],
+        group_by: Sequence[str],
+        rows_at_most: Sequence[int],
+    ) -> None:
+        if not rows_at_most or min(rows_at_most) < 1:
+            raise PlanInvalid("A joint query needs holders with at least one row each.", remedy="Name them.")
+        if not requests:
+            raise PlanInvalid("The query asks for no statistic.", remedy="Name at least one.")
+        self.facts = RowFacts(dict(columns), tuple(group_by), tuple(rows_at_most))
+        #: the statistics of each request
+        self.asked = [table.find(request.kind).asked(request, columns) for request in requests]
+        self.statistics = [one for part in self.asked for one in part]
+        _check_groups(group_by, columns, len(self.statistics))
+        self.groups = groups_of(columns, group_by)
+        words = sum(_words_of(one, self.facts.total_rows) for one in self.statistics) * len(self.groups)
+        if words > MAX_OUTPUT_WORDS:
+            raise PlanInvalid(
+                f"The query would open {words} words; at most {MAX_OUTPUT_WORDS} are allowed.",
+                remedy="Use fewer groups, columns or bins, or ask in parts.",
+            )
+        self.cells = [Cell(group, statistic) for group in self.groups for statistic in self.statistics]
+        #: what runs on shared rows, and the cell of each value that it makes
+        self.programs = self._programs()
+
+    @cached_property
+    def counts(self) -> list[Count]:
+        """All counts, cell by cell."""
+        columns, names = self.facts.columns, self.facts.group_by
+        declared = bool(names) and all(columns[name].structural_zero for name in names)
+        return [
+            Count(place, quantity, declared and quantity.structural_zero)
+            for place, cell in enumerate(self.cells)
+            for quantity in cell.statistic.quantities()
+            if quantity.is_count
+        ]
+
+    @cached_property
+    def _count_places(self) -> dict[tuple[int, str], int]:
+        return {(count.cell, count.quantity.name): place for place, count in enumerate(self.counts)}
+
+    @cached_property
+    def sums(self) -> list[Sum]:
+        """All sums, cell by cell."""
+        total = self.facts.total_rows
+        return [
+            Sum(place, quantity, quantity.per_row * total, self._count_places[place, quantity.governor])
+            for place, cell in enumerate(self.cells)
+            for quantity in cell.statistic.quantities()
+            if not quantity.is_count
+        ]
+
+    def _programs(self) -> list[tuple[RowProgram, list[int]]]:
+        wanted: dict[type[RowProgram], list[tuple[int, Wanted]]] = {}
+        for place, cell in enumerate(self.cells):
+            for target in cell.statistic.targets():
+                one = Wanted(target, cell.group, self._count_places[place, target.governor])
+                wanted.setdefault(target.program, []).append((place, one))
+        return [
+            (program([one for _, one in found], self.facts), [place for place, _ in found])
+            for program, found in wanted.items()
+        ]
+
+
+def _words_of(statistic: Statistic, rows: int) -> int:
+    """Words of the output that a statistic takes in a group: flags and values."""
+    quantities = statistic.quantities()
+    sums = sum(limbs_for(one.per_row * rows) for one in quantities if not one.is_count)
+    return 2 * sum(one.is_count for one in quantities) + sums + 2 * len(statistic.targets())
+
+
+def _check_groups(group_by: Sequence[str], columns: Columns, statistics: int) -> None:
+    """`PlanInvalid` unless the groups are distinct categories that make at most `MAX_CELLS` cells."""
+    for name in known("group by", group_by, columns):
+        if columns[name].kind != "category":
+            raise PlanInvalid(
+                f"{name} has no levels to group by.", remedy="Group by a category or a boolean."
+            )
+    cells = statistics * math.prod(len(columns[name].levels) for name in group_by)
+    if not 1 <= cells <= MAX_CELLS:
+        raise PlanInvalid(
+            f"Statistics times groups must be 1 to {MAX_CELLS}, here {cells}.", remedy="Use fewer groups."
+        )

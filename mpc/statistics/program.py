@@ -1,0 +1,106 @@
+"""What computes on shared rows: one program for all the values of a query that it makes, as one batch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from mpc.encoding import Words
+from mpc.privacy.terms import Terms
+from mpc.statistics.rows import Columns, Group, Mask, Rows, group_places, groups_of
+
+if TYPE_CHECKING:
+    from mpc.session import Session
+    from mpc.tensor import SecretTensor
+
+#: What a party holds of one holder's blocks: name -> share.
+Given = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A vector of words that a holder shares; boolean blocks are packed bits, shared by XOR."""
+
+    name: str
+    elements: int
+    domain: Literal["arithmetic", "boolean"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A value that `program` computes, governed by a count. `extreme`: only if every holder allows it."""
+
+    name: str
+    governor: str
+    extreme: bool
+    program: ClassVar[type[RowProgram]]
+
+    @property
+    def condition(self) -> str:
+        """What its opening needs beside the minimum count, in words; may be nothing."""
+        return ""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A target in a group, and the place of its governor among the query's counts."""
+
+    target: Any
+    group: Group
+    count: int
+
+
+@dataclass(frozen=True)
+class RowFacts:
+    """The public facts of a query's rows. `rows_at_most[h]`: of holder h."""
+
+    columns: Columns
+    group_by: tuple[str, ...]
+    rows_at_most: tuple[int, ...]
+
+    @property
+    def total_rows(self) -> int:
+        """The public upper bound on all rows."""
+        return sum(self.rows_at_most)
+
+    def members(self, rows: Rows) -> Mapping[Group, Mask]:
+        """A holder's selected rows by group."""
+        places = group_places(rows, self.columns, self.group_by)
+        return {group: places == place for place, group in enumerate(groups_of(self.columns, self.group_by))}
+
+
+class RowProgram(ABC):
+    """All targets of one kind in a query. Built alike by holders, compute parties and the recipient.
+
+    Raises `RangeError` where an exact computation would not fit the ring.
+    """
+
+    #: tells its blocks apart from those of others
+    name: ClassVar[str]
+
+    def __init__(self, wanted: Sequence[Wanted], facts: RowFacts) -> None:
+        self.wanted, self.facts = tuple(wanted), facts
+
+    @abstractmethod
+    def blocks_for(self, holder: int) -> tuple[Block, ...]:
+        """What holder number `holder` shares for it."""
+
+    @abstractmethod
+    def at_holder(self, rows: Rows, holder: int) -> dict[str, Words]:
+        """The words of those blocks."""
+
+    @abstractmethod
+    def on_shares(
+        self, session: Session, given: Sequence[Given], counts: SecretTensor, terms: Terms
+    ) -> tuple[SecretTensor, SecretTensor]:
+        """0/1 flags beside the minimum count's, and values, one each for `wanted`. Reveals nothing.
+
+        `given[h]` holds holder h's shares; `counts` are the query's, pooled.
+        """
+
+    @property
+    @abstractmethod
+    def sentence(self) -> str:
+        """What runs, for `explain`."""
