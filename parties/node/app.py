@@ -50,21 +50,21 @@ class Node:
                 remedy="Point `keys` in node.toml to this party's own keys.",
             )
         require_loopback_if_sandbox(self.consortium, *([settings.listen] if settings.listen else []))
-        self.computing: Computing | None = None
-        self.holder: Holder | None = None
+        self._computing: Computing | None = None
+        self._holder: Holder | None = None
 
     @property
     def storage(self) -> JobStore | None:
         """The jobs, of a compute party that has started."""
-        return None if self.computing is None else self.computing.storage
+        return None if self._computing is None else self._computing.storage
 
     def start(self) -> None:
         """Open the port, dial the others. Raises `ConfigError` for a port or a database not to be had."""
         if "compute" in self.member.roles:
             from parties.node.computing import Computing
 
-            self.computing = Computing(self.settings, self.identity, self.consortium, self.deadlines)
-            self.computing.start()
+            self._computing = Computing(self.settings, self.identity, self.consortium, self.deadlines)
+            self._computing.start()
         if "holder" in self.member.roles:
             self._start_holder()
 
@@ -76,17 +76,17 @@ class Node:
         for name in datasets.damaged():
             _log.warning("registration not usable, run `triune data add` again", dataset=name)
         policy = self.settings.policy.policy()
-        self.holder = Holder(self.identity, self.consortium, datasets, policy, self.deadlines)
-        self.holder.start()
+        self._holder = Holder(self.identity, self.consortium, datasets, policy, self.deadlines)
+        self._holder.start()
 
     def missing(self) -> tuple[str, ...]:
         """The compute parties that a role of this node has no link to yet."""
         names = [member.name for member in self.consortium.compute]
         absent: set[str] = set()
-        if self.computing is not None:
-            absent |= {*names} - {self.identity.name, *self.computing.linked()}
-        if self.holder is not None:
-            absent |= {*names} - {*self.holder.attached()}
+        if self._computing is not None:
+            absent |= {*names} - {self.identity.name, *self._computing.linked()}
+        if self._holder is not None:
+            absent |= {*names} - {*self._holder.attached()}
         return tuple(name for name in names if name in absent)
 
     def wait_ready(self, timeout_s: float = ATTACH_WAIT_S) -> bool:
@@ -100,10 +100,10 @@ class Node:
 
     def stop(self) -> None:
         """Close all links, the port and the storage; also after a start that failed."""
-        if self.holder is not None:
-            self.holder.stop()
-        if self.computing is not None:
-            self.computing.stop()
+        if self._holder is not None:
+            self._holder.stop()
+        if self._computing is not None:
+            self._computing.stop()
 
 
 def run_node(config_path: Path) -> None:

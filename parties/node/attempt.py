@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import structlog
+
 from mpc.channel import Channel
 from mpc.errors import PeerVanished, PlanMismatch
 from mpc.kernels import Kernels
@@ -31,6 +33,8 @@ from parties.query.plan import result_context
 from parties.wire import common_pb2 as wire
 from parties.wire.holder_pb2 import ToHolder
 from parties.wire.mesh_pb2 import MeshFrame, Ready
+
+_log = structlog.get_logger("triune.attempt")
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,7 @@ class Attempt:
         work.use(channel)
         terms = self._collect_consents()
         work.room.collect("input", work.holders, self._seat.deadlines.inputs)
+        _log.info("all inputs are here", job=work.signed.hash.hex()[:12], holders=len(work.holders))
         self._await_peers_inputs()
         session = Session(channel, self._keys, kernels=self._seat.kernels)
         digest = handshake.parameters_digest(work.signed.hash, terms, work.holders)
@@ -144,9 +149,8 @@ class Attempt:
     def _seal(self, released: Released) -> bytes:
         work = self._work
         recipient = bytes.fromhex(work.plan.recipient_key)
-        return seal(
-            recipient, result_to_bytes(released.words.share), result_context(work.signed.hash, work.session)
-        )
+        content = result_to_bytes(released.words.share)
+        return seal(recipient, content, result_context(work.signed.hash, work.session))
 
 
 def _not_linked(name: str) -> PeerVanished:

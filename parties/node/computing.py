@@ -43,42 +43,47 @@ class Computing:
                 "A compute party needs the key 'listen'.", remedy='Add listen = "host:port" to node.toml.'
             )
         self._settings, self._identity, self._consortium = settings, identity, consortium
+        self.desk = HolderDesk()
         kernels = machine.prepare(settings.compute)
         self.storage = store_of(settings)
-        running = RunningJobs(identity.name, consortium)
+        self.running = RunningJobs(identity.name, consortium)
         events = MeshEvents(
-            running.on_offer, running.on_ready, running.on_verdict, running.on_abort, running.on_link
+            self.running.on_offer,
+            self.running.on_ready,
+            self.running.on_verdict,
+            self.running.on_abort,
+            self.running.on_link,
         )
-        mesh = Mesh(identity, consortium, events, deadlines.round, deadlines.hello)
+        self.mesh = Mesh(identity, consortium, events, deadlines.round, deadlines.hello)
         policy = settings.policy.policy()
-        self.seat = Seat(identity, consortium, policy, HolderDesk(), mesh, kernels, deadlines)
-        self.party = ComputeParty(self.seat, running, self.storage)
-        self.party.recover()
+        seat = Seat(identity, consortium, policy, self.desk, self.mesh, kernels, deadlines)
+        self._party = ComputeParty(seat, self.running, self.storage)
+        self._party.recover()
         self._server: grpc.Server | None = None
 
     def start(self) -> None:
         """Open the port and dial the peers. Raises `ConfigError` for a port in use."""
-        listen, lane_port, mesh = self._settings.listen, self._settings.compute.lane_port, self.seat.mesh
+        listen, lane_port = self._settings.listen, self._settings.compute.lane_port
         if lane_port is not None:
-            mesh.lanes.open(split_address(listen)[0], lane_port)
+            self.mesh.lanes.open(split_address(listen)[0], lane_port)
         threads = admission.threads(self._consortium)
         self._server = grpc.server(futures.ThreadPoolExecutor(threads), options=tls.SERVER_OPTIONS)
-        mesh.register(self._server)
-        add_HolderGateServicer_to_server(HolderGate(self.party), self._server)
-        add_AnalystGateServicer_to_server(AnalystGate(self.party), self._server)
+        self.mesh.register(self._server)
+        add_HolderGateServicer_to_server(HolderGate(self._party), self._server)
+        add_AnalystGateServicer_to_server(AnalystGate(self._party), self._server)
         tls.bind(self._server, listen, tls.server_credentials(self._identity, self._consortium))
         self._server.start()
-        mesh.start()
+        self.mesh.start()
 
     def linked(self) -> tuple[str, ...]:
         """The peers whose link is up."""
-        return self.seat.mesh.linked()
+        return self.mesh.linked()
 
     def stop(self) -> None:
         """Close links, port and storage; what runs ends at the others with this party's name."""
-        self.seat.mesh.stop()
-        self.seat.desk.close()
-        self.party.close()
+        self.mesh.stop()
+        self.desk.close()
+        self._party.close()
         if self._server is not None:
             self._server.stop(STOP_GRACE_S).wait()
         self.storage.close()

@@ -237,7 +237,6 @@ class Holder:
             packages = share_input(blocks[block.name], block.domain)
             for name, package in zip(self._names, packages, strict=True):
                 self._send_block(room, name, session, block.name, package)
-        _log.info("job shared", job=signed.hash.hex()[:12])
 
     def _checked(self, signed: SignedPlan) -> Question:
         """What the plan asks, if it makes sense and this holder's policy allows it."""

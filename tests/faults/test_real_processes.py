@@ -76,7 +76,7 @@ def test_a_killed_holder_does_not_harm_a_job_that_has_its_shares_and_stops_the_n
     victim = HOLDERS_ONLY[0]
     expected = long_job(space).result().to_pandas()
     job = long_job(space)
-    until(lambda: shared(house, victim, job))
+    until(lambda: all(has_inputs(house, party, job) for party in COMPUTE))
     house.nodes[victim].kill()
     house.nodes[victim].wait()
     assert job.result().to_pandas().equals(expected)
@@ -87,10 +87,10 @@ def test_a_killed_holder_does_not_harm_a_job_that_has_its_shares_and_stops_the_n
     until(lambda: _works(space))
 
 
-def shared(house: House, holder: str, job: Job) -> bool:
-    """Whether a holder has sent its whole part of a job; its log says so."""
-    log = (house.parts[holder].parent / "state" / "node.log").read_text()
-    return any("job shared" in line and job.short in line for line in log.splitlines())
+def has_inputs(house: House, party: str, job: Job) -> bool:
+    """Whether a compute party has every holder's part of a job; its log says so."""
+    log = (house.parts[party].parent / "state" / "node.log").read_text()
+    return any("all inputs are here" in line and job.short in line for line in log.splitlines())
 
 
 def test_a_silent_compute_party_is_named(house: House, space: Space) -> None:

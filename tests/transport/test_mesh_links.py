@@ -146,23 +146,26 @@ def test_a_simulation_and_three_nodes_have_the_same_shares_bit_by_bit(peers: lis
     keys = FreshKeys().keys(3)
     x = np.random.default_rng(5).uniform(-50, 50, 200)
 
-    def program(session: Session) -> list[Any]:
+    def program(session: Session, made: dict[int, list[Any]]) -> None:
         a = session.input(x, owner=0, bound=50 << 16)
         b, c = session.gather(lambda: a * a, lambda: mpc.sort(a))
-        return [value.share for value in (b, c, b < c, mpc.max(a), mpc.abs(a))]
+        made[session.party] = [value.share for value in (b, c, b < c, mpc.max(a), mpc.abs(a))]
 
-    made: dict[int, list[Any]] = {}
+    linked: dict[int, list[Any]] = {}
+    simulated: dict[int, list[Any]] = {}
 
     def run(party: int, channel: GrpcChannel) -> None:
-        made[party] = program(Session(channel, PairKeys(keys[party])))
+        program(Session(channel, PairKeys(keys[party])), linked)
 
     threads = [threading.Thread(target=run, args=item) for item in enumerate(channels(peers))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
-    for party, simulated in enumerate(run_parties(program, keys=Injected(keys))):
-        for here, there in zip(made[party], simulated.result, strict=True):
+    run_parties(lambda session: program(session, simulated), keys=Injected(keys))
+    assert linked.keys() == simulated.keys() == {0, 1, 2}
+    for party, shares in linked.items():
+        for here, there in zip(shares, simulated[party], strict=True):
             assert torch.equal(here.own, there.own)
             assert torch.equal(here.next, there.next)
 
