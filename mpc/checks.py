@@ -25,6 +25,8 @@ from mpc.tensor import SecretTensor, stack
 
 #: Who may state a bound. An analyst may not: a flag would answer "is anybody above this?".
 SOURCES: Final = ("catalogue", "holder", "model owner")
+#: Where in the program: a branch, and an index in it.
+Place = tuple[int, ...]
 #: Why the flag opens.
 FLAG: Final = "whether a check fails: one flag for all of them"
 
@@ -66,17 +68,17 @@ def settle(runtime: Runtime) -> SecretTensor | None:
     all of the session; in one, its own only, since what others have made by now is not the same everywhere.
     """
     here = runtime.position.branch
-    checks = _unsettled(runtime, lambda place: place[: len(here)] == here)
-    broken = _any_broken(checks)
-    for check in checks:
+    checks = _unsettled(runtime, lambda place: _within(place, here))
+    broken = _any_broken(list(checks.values()))
+    for check in checks.values():
         check.settled = True
     return broken
 
 
-def _unsettled(runtime: Runtime, belongs: Callable[[tuple[int, ...]], bool]) -> list[Check]:
+def _unsettled(runtime: Runtime, belongs: Callable[[Place], bool]) -> dict[Place, Check]:
     """The checks of these places that nobody has looked at, in the program's order."""
-    places = [place for place in sorted(runtime.checks) if belongs(place)]
-    return [runtime.checks[place] for place in places if not runtime.checks[place].settled]
+    made = {place: runtime.checks[place] for place in sorted(runtime.checks) if belongs(place)}
+    return {place: check for place, check in made.items() if not check.settled}
 
 
 def _any_broken(checks: Sequence[Check]) -> SecretTensor | None:
@@ -98,16 +100,20 @@ def require_met(runtime: Runtime) -> None:
     """
     here = runtime.position.branch
     checks = _unsettled(runtime, lambda place: _before(place, here))
-    if (broken := _any_broken(checks)) is None:
+    if (broken := _any_broken(list(checks.values()))) is None:
         return
     if broken.protocol.open(broken.share, FLAG).item():
-        raise suppressed(check.why for check in checks)
-    for place in runtime.checks:
-        if place[: len(here)] == here:  # what branches share is settled where they join
-            runtime.checks[place].settled = True
+        raise suppressed(check.why for check in checks.values())
+    for place, check in checks.items():
+        check.settled = _within(place, here)  # what branches share is settled where they join
 
 
-def _before(place: tuple[int, ...], here: tuple[int, ...]) -> bool:
+def _within(place: Place, here: Place) -> bool:
+    """Whether a place is in the branch `here`, or in one that begins there."""
+    return place[: len(here)] == here
+
+
+def _before(place: Place, here: Place) -> bool:
     """Whether a place comes before the end of the branch `here`, as it runs; else it is in one beside it.
 
     Paths are an index in the program, a branch that begins there, an index in it, and so on.

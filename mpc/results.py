@@ -28,16 +28,25 @@ def each_secret(value: Any, fn: Callable[[Secret], Any]) -> Any:
         items = [each_secret(item, fn) for item in value]
         return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        made = copy.copy(value)
-        for field in dataclasses.fields(value):
-            object.__setattr__(made, field.name, each_secret(getattr(value, field.name), fn))
-        return made
+        return _each_field(value, fn)
     if _holds_secrets(value):
         raise NotSupported(
             f"A result holds secrets inside of a {type(value).__name__}, which nobody opens.",
             remedy="Return its tensors, as in a tuple, a dict or a data class.",
         )
     return value
+
+
+def _each_field(value: Any, fn: Callable[[Secret], Any]) -> Any:
+    """A data class with `fn` of what its fields hold; one that holds no secret stays itself."""
+    held = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    made = {name: each_secret(item, fn) for name, item in held.items()}
+    if all(made[name] is item for name, item in held.items()):
+        return value
+    copied = copy.copy(value)
+    for name, item in made.items():
+        object.__setattr__(copied, name, item)
+    return copied
 
 
 def _holds_secrets(value: Any) -> bool:

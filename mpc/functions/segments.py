@@ -19,7 +19,7 @@ from mpc.bits import SecretBits
 from mpc.encoding import INTEGER, Scale
 from mpc.errors import RangeError
 from mpc.functions.shape import cumulative_sum, secrets
-from mpc.functions.sort import Keys, certain_bit, indices, order_by, order_of_certain
+from mpc.functions.sort import Keys, Order, certain_bit, indices, order_by
 from mpc.tensor import Public, SecretTensor, concat, stack
 
 Ties = Literal["average", "min", "max", "dense", "ordinal"]
@@ -71,7 +71,7 @@ class Segments:
 
     def _begin(self, starts: SecretTensor) -> None:
         self.starts = starts
-        self._order = order_of_certain((1 - starts).view(bound=1)).fixed()  # first rows to the front
+        self._order = Order._of_bits((1 - starts).view(bound=1)).fixed()  # first rows to the front
 
     def hold(self, x: SecretTensor) -> SecretTensor:
         """`[n, ...]`: for every row x at its segment's first row; 0 before the first. 5 rounds."""

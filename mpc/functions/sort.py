@@ -57,6 +57,12 @@ class Order:
         made._places = places
         return made
 
+    @classmethod
+    def _of_bits(cls, bits: SecretTensor) -> Order:
+        """`order_of_bit` of `[n]` words that are 0 or 1 by construction: flags of a protocol. One round."""
+        _require_permutations(bits)
+        return cls._of(_counted(bits.reshape(1, -1)))
+
     @property
     def places(self) -> SecretTensor:
         """Where each row goes."""
@@ -120,7 +126,7 @@ def order_of_bit(flags: SecretBits | SecretTensor) -> Order:
     they are: that words are 0 or 1 is what their bound says, which nothing has to keep. Opens nothing.
     `RangeError` for other shapes and words that are no mask, `NotSupported` where there is no shuffle.
     """
-    return order_of_certain(certain_bit(flags))
+    return Order._of_bits(certain_bit(flags))
 
 
 def certain_bit(flags: SecretBits | SecretTensor) -> SecretTensor:
@@ -133,12 +139,6 @@ def certain_bit(flags: SecretBits | SecretTensor) -> SecretTensor:
     if flags.bound > 1 or flags.scale != INTEGER:
         raise RangeError(f"{flags!r} is no mask of 0 and 1.", remedy="Compare it, as in x != 0.")
     return SecretTensor.of_bits(planes_of(flags, 1)[0])
-
-
-def order_of_certain(bits: SecretTensor) -> Order:
-    """`order_of_bit` of `[n]` words that are 0 or 1 by construction: flags of a protocol. One round."""
-    _require_permutations(bits)
-    return Order._of(_counted(bits.reshape(1, -1)))
 
 
 def shuffle(*columns: SecretTensor) -> list[SecretTensor]:

@@ -9,14 +9,14 @@ import pytest
 
 import mpc
 from mpc.kernels import Kernels
-from mpc.protocols.table import PROTOCOLS
 from mpc.session import Session
 from mpc.simulation import run_parties
+from tests.mpc.programs import everywhere
 
 SHAPES = [(64,), (70,), (3, 64), (2, 3, 128), (3, 70), (1, 70), (0, 64), (4, 0), (128, 1)]
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@everywhere
 def test_bits_become_words_and_back(protocol: str) -> None:
     signed = [np.random.default_rng(1).integers(-9, 9, shape) for shape in SHAPES]
 

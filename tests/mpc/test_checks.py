@@ -14,16 +14,8 @@ import mpc
 from mpc import checks
 from mpc.encoding import INTEGER
 from mpc.errors import ProtocolAbort, RangeError
-from mpc.protocols.table import PROTOCOLS
-from mpc.randomness import OnceLedger
 from mpc.session import Session
-from mpc.simulation import PartyRun, run_parties
-
-everywhere = pytest.mark.parametrize("protocol", PROTOCOLS)
-
-
-def runs(program: Any, protocol: str = "replicated") -> list[PartyRun]:
-    return run_parties(program, protocol=protocol, ledgers=OnceLedger)
+from tests.mpc.programs import everywhere, runs
 
 
 def assumed(

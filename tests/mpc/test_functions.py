@@ -15,24 +15,12 @@ from mpc.encoding import Scale
 from mpc.errors import NotSupported, RangeError, SecretControlFlow
 from mpc.functions import words
 from mpc.protocols.table import PROTOCOLS
-from mpc.randomness import OnceLedger
 from mpc.session import Session
-from mpc.simulation import run_parties
+from tests.mpc.programs import everywhere, release, same
 
-pytestmark = pytest.mark.parametrize("protocol", PROTOCOLS)
+pytestmark = everywhere
 few = settings(max_examples=max(4, settings.default.max_examples // 16))
 ULP = 2.0**-16
-
-
-def release(program: Any, protocol: str) -> Any:
-    return run_parties(program, protocol=protocol, ledgers=OnceLedger)[0].result
-
-
-def same(got: Any, want: Any) -> None:
-    assert len(got) == len(want)
-    for one, other in zip(got, want, strict=True):
-        assert np.shape(one) == np.shape(other)
-        assert np.array_equal(one, other)
 
 
 def test_shapes(protocol: str) -> None:
@@ -147,36 +135,6 @@ def test_extremes_of_axes_and_ties(protocol: str) -> None:
         x.max(1) / 4, np.clip(x / 4, -0.5, 1.25), np.clip(x, -2, 2),
     )  # fmt: skip
     same(release(program, protocol), want)
-
-
-def test_numpys_own_names(protocol: str) -> None:
-    x, y = np.arange(-6, 6).reshape(3, 4), np.arange(12).reshape(3, 4)
-
-    def asked(a: Any, b: Any) -> Any:
-        return (
-            y + a, y - a, a - y, y * a, np.negative(a), np.add(a, b), np.less(y, a), np.greater_equal(y, a),
-            y == a, np.not_equal(a, b), np.sum(a), np.sum(a, axis=1), np.cumsum(a), np.cumsum(a, axis=1),
-            np.concatenate([a, b]), np.stack([a, b]), np.where(a < b, a, b), np.transpose(a),
-            np.reshape(a, (2, 6)), np.dot(a, b.T), a @ y.T, y.T @ a, np.diff(a), np.take(a, [1], axis=1),
-        )  # fmt: skip
-
-    def program(session: Session) -> Any:
-        return asked(session.input(x, owner=0, bound=6), session.input(y, owner=1, bound=12))
-
-    same(release(program, protocol), asked(x, y))
-
-
-def test_what_numpy_asks_in_vain(protocol: str) -> None:
-    def program(session: Session) -> Any:
-        a = session.input(np.arange(4), owner=0, bound=4)
-        for ask in (
-            lambda: np.arctan(a), lambda: np.subtract.reduce(a), lambda: np.median(a),
-        ):  # fmt: skip
-            with pytest.raises(NotSupported, match=r"np\."):
-                ask()
-        return a
-
-    release(program, protocol)
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")

@@ -223,6 +223,8 @@ def test_equal_to_the_reference(kernels: Kernels, name: str, size: int, seed: in
 def test_matrix_products_equal_to_the_reference(
     kernels: Kernels, shape: tuple[int, int, int], batch: tuple[int, ...], seed: int
 ) -> None:
+    if kernels.name == "cuda" and not torch.cuda.is_available():  # interpreted, element by element
+        shape = (min(shape[0], 17), min(shape[1], 17), min(shape[2], 17))
     m, k, n = shape
     x, y = pair(seed, *batch, m, k), pair(seed + 2, k, n)
     assert torch.equal(kernels.matmul(x[0], y[0]), reference.matmul(x[0], y[0]))

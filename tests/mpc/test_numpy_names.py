@@ -15,6 +15,7 @@ from mpc.protocols.table import PROTOCOLS
 from mpc.randomness import OnceLedger
 from mpc.session import Session
 from mpc.simulation import run_parties
+from tests.mpc.programs import everywhere
 
 Call = Callable[..., Any]
 BOUND = 5
@@ -313,7 +314,7 @@ def test_choices_between_reals_are_exact() -> None:
         assert np.array_equal(made, fixed)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@everywhere
 def test_reals_reduce_within_what_is_stated(protocol: str) -> None:
     x = np.random.default_rng(5).normal(size=(50, 3)) * 20
     fixed = np.rint(x * 2**16) / 2**16

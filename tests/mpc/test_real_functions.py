@@ -13,19 +13,13 @@ from scipy import special
 import mpc
 from mpc.encoding import Scale
 from mpc.errors import RangeError
-from mpc.protocols.table import PROTOCOLS
-from mpc.randomness import OnceLedger
 from mpc.session import Session
-from mpc.simulation import run_parties
+from tests.mpc.programs import everywhere, release
 
-pytestmark = pytest.mark.parametrize("protocol", PROTOCOLS)
+pytestmark = everywhere
 few = settings(max_examples=max(4, settings.default.max_examples // 16))
 scales = st.sampled_from([8, 16, 20, 24])
 RELATIVE = 2.0**-22
-
-
-def release(program: Any, protocol: str) -> Any:
-    return run_parties(program, protocol=protocol, ledgers=OnceLedger)[0].result
 
 
 def secret(session: Session, words: np.ndarray, places: int, top: int) -> Any:

@@ -12,17 +12,11 @@ from hypothesis import strategies as st
 import mpc
 from mpc.encoding import Scale
 from mpc.errors import RangeError
-from mpc.protocols.table import PROTOCOLS
-from mpc.randomness import OnceLedger
 from mpc.session import Session
-from mpc.simulation import run_parties
+from tests.mpc.programs import everywhere, release
 
-pytestmark = pytest.mark.parametrize("protocol", PROTOCOLS)
+pytestmark = everywhere
 RELATIVE = 2.0**-22
-
-
-def release(program: Any, protocol: str) -> Any:
-    return run_parties(program, protocol=protocol, ledgers=OnceLedger)[0].result
 
 
 @settings(max_examples=max(4, settings.default.max_examples // 16))

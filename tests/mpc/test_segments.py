@@ -17,26 +17,12 @@ from mpc.functions import segments
 from mpc.functions.segments import TIES
 from mpc.functions.sort import Order, order_of_bit
 from mpc.protocols.table import PROTOCOLS
-from mpc.randomness import OnceLedger
 from mpc.session import Session
-from mpc.simulation import PartyRun, run_parties
+from tests.mpc.programs import everywhere, runs, same
 
 few = settings(max_examples=max(4, settings.default.max_examples // 16))
-everywhere = pytest.mark.parametrize(
-    "protocol", [name for name, known in PROTOCOLS.items() if known.guarantees.permutations]
-)
 sizes = st.integers(1, 50)
 seeds = st.integers(0, 2**32)
-
-
-def runs(program: Any, protocol: str = "replicated") -> list[PartyRun]:
-    return run_parties(program, protocol=protocol, ledgers=OnceLedger)
-
-
-def same(got: Any, want: Any) -> None:
-    assert len(got) == len(want)
-    for one, other in zip(got, want, strict=True):
-        assert np.array_equal(one, other)
 
 
 @everywhere

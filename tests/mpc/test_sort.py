@@ -14,19 +14,10 @@ import mpc
 from mpc.errors import RangeError
 from mpc.functions import sort
 from mpc.functions.segments import firsts
-from mpc.protocols.table import PROTOCOLS
-from mpc.randomness import OnceLedger
 from mpc.session import Session
-from mpc.simulation import PartyRun, run_parties
+from tests.mpc.programs import everywhere, runs
 
 few = settings(max_examples=max(4, settings.default.max_examples // 16))
-everywhere = pytest.mark.parametrize(
-    "protocol", [name for name, known in PROTOCOLS.items() if known.guarantees.permutations]
-)
-
-
-def runs(program: Any, protocol: str = "replicated") -> list[PartyRun]:
-    return run_parties(program, protocol=protocol, ledgers=OnceLedger)
 
 
 @everywhere

@@ -18,17 +18,12 @@ import mpc
 from mpc.encoding import Scale
 from mpc.errors import NotSupported, RangeError, SecretControlFlow
 from mpc.protocols.table import PROTOCOLS
-from mpc.randomness import OnceLedger
 from mpc.session import Session
-from mpc.simulation import run_parties
 from mpc.tensor import SecretTensor
+from tests.mpc.programs import everywhere, release
 
-pytestmark = pytest.mark.parametrize("protocol", PROTOCOLS)
+pytestmark = everywhere
 few = settings(max_examples=max(4, settings.default.max_examples // 16))
-
-
-def release(program: Any, protocol: str) -> Any:
-    return run_parties(program, protocol=protocol, ledgers=OnceLedger)[0].result
 
 
 @few
