@@ -34,8 +34,10 @@ def keep_dialling(name: str, dial: Callable[[], None], stopping: threading.Event
         except TriuneError as error:
             _log.warning("link refused", peer=name, reason=error.message)
         except Exception:  # noqa: BLE001 - logged
-            # Whatever it was, the dialler lives on: nothing has to be restarted.
-            _log.exception("link failed", peer=name)
+            # Whatever it was, the dialler lives on: nothing has to be restarted. A node that stops pulls its
+            # channels from under their diallers, which is no failure.
+            if not stopping.is_set():
+                _log.exception("link failed", peer=name)
         if time.monotonic() - started > LONGEST_PAUSE_S:
             pause = FIRST_PAUSE_S
         # Not all at once: a restarted compute party is dialled by everybody.
