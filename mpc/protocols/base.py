@@ -250,7 +250,7 @@ class Protocol(ABC, Generic[ShareT]):
                 name = self.runtime.channel.names[peer]
                 raise ProtocolAbort(
                     f"{name} and this party disagree on {what}.",
-                    remedy="Compare the plan and the policies at both parties.",
+                    remedy="Compare the plan, the policies and the versions of Triune at both parties.",
                     culprit=name,
                 )
 

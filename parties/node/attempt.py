@@ -13,6 +13,7 @@ import structlog
 
 from mpc.channel import Channel
 from mpc.errors import PeerVanished, PlanMismatch
+from mpc.fingerprint import engine_fingerprint
 from mpc.kernels import Kernels
 from mpc.privacy.gate import Released
 from mpc.privacy.terms import Terms
@@ -112,7 +113,7 @@ class Attempt:
         _log.info("all inputs are here", job=work.signed.hash.hex()[:12], holders=len(work.holders))
         self._await_peers_inputs()
         session = Session(channel, self._keys, kernels=self._seat.kernels)
-        digest = handshake.parameters_digest(work.signed.hash, terms, work.holders)
+        digest = handshake.parameters_digest(work.signed.hash, terms, work.holders, engine_fingerprint())
         inputs = {holder: work.shares_of(holder) for holder in work.holders}
         released = work.query.compute(session, inputs, terms, digest)
         self._collect_verdicts()

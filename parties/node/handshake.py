@@ -157,7 +157,7 @@ def check_verdicts(
             raise ProtocolAbort(f"{sender} does not release this result.", culprit=sender)
 
 
-def parameters_digest(plan_hash: bytes, terms: Terms, holders: Sequence[str]) -> bytes:
+def parameters_digest(plan_hash: bytes, terms: Terms, holders: Sequence[str], engine: bytes) -> bytes:
     """What the parties compare in the first round."""
-    text = b"|" + to_wire(terms) + b"|" + ",".join(holders).encode()
+    text = engine + b"|" + to_wire(terms) + b"|" + ",".join(holders).encode()
     return hashlib.sha256(b"triune/parameters/v1" + plan_hash + text).digest()

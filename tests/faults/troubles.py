@@ -77,10 +77,10 @@ class Gate:
         datasets = holder_of(box, name)._datasets
         read = datasets.open_rows
 
-        def open_rows(*arguments: Any) -> Any:
+        def open_rows(*arguments: Any, **options: Any) -> Any:
             self.reached.set()
             assert self.go.wait(60)
-            return read(*arguments)
+            return read(*arguments, **options)
 
         monkeypatch.setattr(datasets, "open_rows", open_rows)
 

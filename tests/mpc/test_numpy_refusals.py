@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -142,18 +140,3 @@ def test_every_name_is_in_one_table_only() -> None:
     listed = [name for table in (*tables, ufuncs) for name in table]
     assert len(listed) == len(set(listed))
     assert not set(INSTEAD) & set(listed)
-
-
-def test_names_of_the_package_are_what_the_type_checker_sees() -> None:
-    tree = ast.parse(Path(mpc.__file__).read_text(encoding="utf-8"))
-    typed = {
-        name.asname or name.name: (node.module, name.name)
-        for branch in tree.body
-        if isinstance(branch, ast.If)
-        for node in ast.walk(branch)
-        if isinstance(node, ast.ImportFrom)
-        for name in node.names
-    }
-    assert typed == mpc._PLACES
-    assert sorted(typed) == sorted(mpc.__all__)
-    assert all(getattr(mpc, name) is not None for name in mpc.__all__)

@@ -309,13 +309,14 @@ def test_verdicts_of_another_session_or_plan_release_nothing() -> None:
 
 def test_parameters_that_differ_have_other_digests() -> None:
     digests = {
-        handshake.parameters_digest(plan, Terms(minimum, extremes), holders)
+        handshake.parameters_digest(plan, Terms(minimum, extremes), holders, engine)
         for plan in (PLAN, SESSION)
         for minimum in (5, 51)
         for extremes in (False, True)
         for holders in (("ada", "dora"), ("dora", "ada"), ("ada",))
+        for engine in (bytes(32), bytes(31) + b"x")
     }
-    assert len(digests) == 2 * 2 * 2 * 3
+    assert len(digests) == 2 * 2 * 2 * 3 * 2
 
 
 def test_secrets_do_not_print() -> None:
