@@ -7,7 +7,7 @@ would add.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ import pytest
 
 from mpc.encoding import Scale
 from mpc.privacy.terms import Terms
-from mpc.protocols.replicated.packages import InputPackage
 from mpc.statistics.joint import JointQuery
 from mpc.statistics.outcome import Outcome
 from mpc.statistics.rows import ColumnSpec, Rows
@@ -24,8 +23,6 @@ from parties.client import connect
 from parties.client.dataset import Dataset
 from parties.demo.cohort import COMPUTE, SHARES_PERCENT
 from parties.demo.processes import House
-
-Packages = Sequence[Mapping[str, Sequence[InputPackage]]]
 
 #: Uneven, as hospitals are; 686 rows are those of the GBSG2 cohort.
 SHARES = (0.41, 0.27, 0.17, 0.11, 0.04)

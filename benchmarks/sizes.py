@@ -43,10 +43,8 @@ def files(folders: Sequence[Path]) -> Iterator[Path]:
 def measure(folders: Sequence[Path]) -> Figures:
     """Reads the code, and runs nothing of it."""
     made = Figures()
-    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in files(folders)}
-    classes = {
-        one.name: one for tree in trees.values() for one in ast.walk(tree) if isinstance(one, ast.ClassDef)
-    }
+    trees = _trees(folders)
+    classes = _classes(trees)
     for path, tree in trees.items():
         made.modules[str(path)] = len(path.read_text(encoding="utf-8").splitlines())
         for node in ast.walk(tree):
@@ -55,7 +53,9 @@ def measure(folders: Sequence[Path]) -> Figures:
             elif isinstance(node, ast.Raise):
                 _count_raise(made, node)
             made.asserts += isinstance(node, ast.Assert)
-        _count_public(made, tree, classes)
+        for _, node, owner in public(tree):
+            made.public += 1
+            made.documented += documented(node, owner, classes)
     return made
 
 
@@ -75,21 +75,41 @@ def _count_raise(made: Figures, node: ast.Raise) -> None:
     made.own_raises += bool(name and name[0].isupper() and not builtin)
 
 
-def _count_public(made: Figures, tree: ast.Module, classes: dict[str, ast.ClassDef]) -> None:
+def public(tree: ast.Module) -> Iterator[tuple[str, Function | ast.ClassDef, ast.ClassDef | None]]:
+    """Public classes, functions and methods: name, definition, and the class of a method."""
     for node in tree.body:
         if isinstance(node, Function | ast.ClassDef) and not node.name.startswith("_"):
-            _count(made, ast.get_docstring(node) is not None)
-        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-            for method in node.body:
+            yield node.name, node, None
+            for method in node.body if isinstance(node, ast.ClassDef) else ():
                 if isinstance(method, Function) and not method.name.startswith("_"):
-                    _count(
-                        made, ast.get_docstring(method) is not None or _inherited(node, method.name, classes)
-                    )
+                    yield f"{node.name}.{method.name}", method, node
 
 
-def _count(made: Figures, documented: bool) -> None:
-    made.public += 1
-    made.documented += documented
+def documented(
+    node: Function | ast.ClassDef, owner: ast.ClassDef | None, classes: dict[str, ast.ClassDef]
+) -> bool:
+    """Whether it has a docstring, or overrides what has one."""
+    own = ast.get_docstring(node) is not None
+    return own or (owner is not None and _inherited(owner, node.name, classes))
+
+
+def undocumented(folders: Sequence[Path]) -> Iterator[str]:
+    """Public names without a docstring, as "file: name"."""
+    trees = _trees(folders)
+    classes = _classes(trees)
+    for path, tree in trees.items():
+        for name, node, owner in public(tree):
+            if not documented(node, owner, classes):
+                yield f"{path}: {name}"
+
+
+def _trees(folders: Sequence[Path]) -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in files(folders)}
+
+
+def _classes(trees: dict[Path, ast.Module]) -> dict[str, ast.ClassDef]:
+    nodes = (node for tree in trees.values() for node in ast.walk(tree))
+    return {node.name: node for node in nodes if isinstance(node, ast.ClassDef)}
 
 
 def _inherited(owner: ast.ClassDef, name: str, classes: dict[str, ast.ClassDef]) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.sizes import undocumented
 from parties.wire.generate import stale
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -92,6 +93,22 @@ def test_every_room_says_what_lives_there(room: str) -> None:
         or not ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
     ]
     assert silent == []
+
+
+def test_every_public_name_says_what_it_is() -> None:
+    silent = [
+        name
+        for name in undocumented([ROOT / "mpc", ROOT / "parties"])
+        if "kernels/fused.py"
+        not in name  # compiled from their source; each is that of its name in `reference`
+    ]
+    assert silent == []
+
+
+def test_a_silent_name_would_be_found(tmp_path: Path) -> None:
+    (tmp_path / "some.py").write_text("class Some:\n    def one(self): ...\n\n\ndef two(): ...\n")
+    found = [name.removeprefix(f"{tmp_path}/") for name in undocumented([tmp_path])]
+    assert found == ["some.py: Some", "some.py: Some.one", "some.py: two"]
 
 
 def test_tests_are_no_package() -> None:

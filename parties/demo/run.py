@@ -39,9 +39,17 @@ def joint_and_pooled(
     return compare(answers, oracle), sizes
 
 
+def _try_folder(folder: Path) -> None:
+    """`OSError` now, and not after all the work, for a folder that cannot be made; leaves nothing behind."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        path.rmdir()
+
+
 def run_demo(output: Path, json_file: Path | None, console: Console) -> bool:
     """Runs it, prints and writes everything; whether every joint answer is right."""
-    output.mkdir(parents=True, exist_ok=True)  # before all the work, if it cannot be
+    _try_folder(output)
     started = time.monotonic()
     comparisons, sizes = joint_and_pooled(console=console)
     seconds = time.monotonic() - started
