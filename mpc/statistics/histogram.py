@@ -53,10 +53,14 @@ class HistogramResult(Result):
     def plot(self, ax: Axes | None = None) -> Axes:
         """Bars over the bins, groups overlaid; bins that stayed closed are marked."""
         drawn = plots.axes(ax, self.title)
-        for one in self.outcomes:
-            plots.histogram(_edges_of(one), list(one.values.values()), drawn, ", ".join(places(one)))
+        for place, one in enumerate(self.outcomes):
+            counts, label = list(one.values.values()), ", ".join(places(one))
+            plots.histogram(_edges_of(one), counts, drawn, label, place)
             if one.of_dates:
                 drawn.xaxis_date()
+        drawn.set_xlabel(", ".join(dict.fromkeys(one.columns[0] for one in self.outcomes)))
+        if len(self.outcomes) > 1:
+            drawn.legend()
         return drawn
 
 

@@ -20,6 +20,8 @@ ACCENT: Final = "#2a9d8f"
 CLOSED: Final = "#c9c9c9"
 _PALETTE: Final = (ACCENT, "#e9a23b", "#7a6ba8", "#d1495b", "#4f86c6", "#7f8c4a")
 _TITLE_CHARACTERS: Final = 60
+#: Boxes of over so many times the size of the smallest are drawn on a logarithmic scale.
+_DECADES: Final = 100.0
 #: Which percentiles the parts of a box show: the nearest there are.
 _BOX: Final = {"whislo": 0.0, "q1": 25.0, "med": 50.0, "q3": 75.0, "whishi": 100.0}
 
@@ -106,7 +108,9 @@ def boxes(rows: Mapping[tuple[str, ...], Mapping[str, Shown]], ax: Axes) -> Axes
             box.set(facecolor=ACCENT, alpha=0.6)
         for line in drawn["medians"]:
             line.set(color=INK)
-    ax.set_yscale("symlog", linthresh=10)
+        lows, highs = [one["whislo"] for one in stats], [one["whishi"] for one in stats]
+        if max(highs) > _DECADES * max(1.0, abs(min(lows))):
+            ax.set_yscale("symlog", linthresh=10)
     used = sorted(set(chosen.values()), key=_percent)
     ax.set_ylabel(f"{', '.join(name.removesuffix('%') for name in used)} % and mean (triangle)")
     return ax
@@ -117,17 +121,18 @@ def _percent(name: str) -> float:
     return float(Fraction(name.removesuffix("%")))
 
 
-def histogram(edges: Sequence[float], counts: Sequence[Value], ax: Axes, label: str) -> Axes:
-    """Counts over their bins; closed bins are hatched to the height of a small stub."""
+def histogram(edges: Sequence[float], counts: Sequence[Value], ax: Axes, label: str, place: int = 0) -> Axes:
+    """Counts over their bins, in the colour of `place`; closed bins are hatched stubs."""
     opened = [count or 0 for count in counts]
     widths = [high - low for low, high in pairwise(edges)]
-    ax.bar(edges[:-1], opened, widths, align="edge", edgecolor="white", color=ACCENT, alpha=0.75, label=label)
+    colour = _PALETTE[place % len(_PALETTE)]
+    ax.bar(edges[:-1], opened, widths, align="edge", edgecolor="white", color=colour, alpha=0.6, label=label)
     stub = 0.04 * max([*opened, 1])
     for low, width, count in zip(edges, widths, counts, strict=False):
         if count is None:
-            ax.bar(low, stub, width, align="edge", color="white", edgecolor=CLOSED, hatch="////")
-    ax.set_xlabel(label)
-    ax.set_ylabel("count (hatched: suppressed)" if None in counts else "count")
+            ax.bar(low, stub, width, align="edge", color="none", edgecolor=CLOSED, hatch="////")
+    if None in counts or not ax.get_ylabel():
+        ax.set_ylabel("count (hatched: suppressed)" if None in counts else "count")
     return ax
 
 
