@@ -100,3 +100,30 @@ def test_the_engine_example_gives_what_it_says() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def places_in(page: str) -> list[tuple[str, str]]:
+    """What a page names as `file.py: Class.function`."""
+    return re.findall(r"`([\w/]+\.py): ([\w.]+)`", page)
+
+
+def missing_place(file: str, name: str) -> str | None:
+    """The part of such a name that is not there."""
+    rooms = [ROOT / room / file for room in ("parties", "mpc", "mpc/protocols", "mpc/protocols/replicated")]
+    found = next((path for path in rooms if path.is_file()), None)
+    if found is None:
+        return file
+    source = found.read_text(encoding="utf-8")
+    return next((part for part in name.split(".") if not re.search(rf"(def|class) {part}\b", source)), None)
+
+
+def test_the_walks_lead_past_what_is_there() -> None:
+    places = places_in((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))
+    assert len(places) > 30
+    assert {place: part for place in places if (part := missing_place(*place))} == {}
+
+
+def test_a_walk_past_nothing_would_be_found() -> None:
+    (place,) = places_in("see `node/gates.py: AnalystGate.Submitted`")
+    assert missing_place(*place) == "Submitted"
+    assert missing_place("node/gate.py", "AnalystGate") == "node/gate.py"
