@@ -64,7 +64,12 @@ class JointQuery(Layout):
     @property
     def openings(self) -> tuple[str, ...]:
         """What opens to the recipient, one sentence each."""
-        return (*self.checks, *map(_sentence, self.cells))
+        on_the_way = [
+            f"to the compute parties, on the way: {why}"
+            for program, _ in self.programs
+            for why in program.opens
+        ]
+        return (*self.checks, *map(_sentence, self.cells), *on_the_way)
 
     @property
     def extremes(self) -> tuple[str, ...]:
@@ -166,7 +171,18 @@ class JointQuery(Layout):
         session.protocol.compare_copies({name: list(given.values()) for name, given in inputs.items()})
         released = self.on_shares(session, list(inputs.values()), terms)
         session.require_settled()
+        self._require_declared(session)
         return released
+
+    def _require_declared(self, session: Session) -> None:
+        """`ProtocolAbort` if something was opened on the way that no program declares."""
+        declared = frozenset[str]().union(*(program.opens for program, _ in self.programs))
+        undeclared = {opening.why for opening in session.openings} - declared
+        if undeclared:
+            raise ProtocolAbort(
+                f"A program opened what it does not declare: {'; '.join(sorted(undeclared))}.",
+                remedy="Do not release this result; report the statistic.",
+            )
 
     def on_shares(self, session: Session, inputs: Sequence[Given], terms: Terms) -> Released:
         """What the gate lets through, `[output_elements]` words.

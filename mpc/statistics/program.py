@@ -79,6 +79,8 @@ class RowProgram(ABC):
 
     #: tells its blocks apart from those of others
     name: ClassVar[str]
+    #: why it opens something to the computing parties on the way, as `session.open` is told
+    opens: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, wanted: Sequence[Wanted], facts: RowFacts) -> None:
         self.wanted, self.facts = tuple(wanted), facts

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from mpc.encoding import INTEGER
+from mpc.errors import ProtocolAbort
 from mpc.privacy.terms import Terms
 from mpc.statistics import table
 from mpc.statistics.moments import MISSING, N, count_present
@@ -153,3 +154,29 @@ def test_it_is_under_the_gate(listed: None, ask: Callable[..., Any], make_rows: 
     many = [make_rows({"x": [7, 8, 4, 1]}) for _ in range(3)]
     opened = ask(column, many, parsed, k=4)
     assert [one.values for one in opened.outcomes] == [{"n": 12, "share": 0.5}, {"energy": 390}]
+
+
+@pytest.mark.parametrize("declared", [False, True])
+def test_what_a_program_opens_on_the_way_must_be_declared(
+    declared: bool,
+    listed: None,
+    ask: Callable[..., Any],
+    make_rows: Callable[..., Rows],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compute = Energy.on_shares
+
+    def nosy(self: Energy, session: Any, given: Sequence[Given], counts: Any, terms: Terms) -> Any:
+        session.open(counts > 3, why="whether there are enough")
+        return compute(self, session, given, counts, terms)
+
+    monkeypatch.setattr(Energy, "on_shares", nosy)
+    column = {"x": ColumnSpec("x", "number", lo=0, hi=10)}
+    rows, parsed = [make_rows({"x": [7, 8, 4, 1]}) for _ in range(3)], [parse_statistic("energy:x")]
+    if declared:
+        monkeypatch.setattr(Energy, "opens", frozenset({"whether there are enough"}))
+        answer = ask(column, rows, parsed, k=4)
+        assert any("on the way: whether there are enough" in line for line in answer.query.openings)
+    else:
+        with pytest.raises(ProtocolAbort, match="does not declare: whether there are enough"):
+            ask(column, rows, parsed, k=4)
