@@ -98,6 +98,11 @@ class Node:
             time.sleep(_POLL_S)
         return False
 
+    def check_engine(self) -> None:
+        """Wait for a compute party's engine. `ConfigError` for kernels that this machine lacks."""
+        if self._computing is not None:
+            self._computing.engine.result()
+
     def stop(self) -> None:
         """Close all links, the port and the storage; also after a start that failed."""
         if self._holder is not None:
@@ -119,6 +124,7 @@ def run_node(config_path: Path) -> None:
             _say(f"{settings.name} serves on {settings.listen}")
         _wait_for_links(node)
         _say(f"{settings.name} ready")
+        node.check_engine()
         threading.Event().wait()
     except KeyboardInterrupt:
         pass

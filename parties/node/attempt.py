@@ -7,19 +7,16 @@ Nothing is sealed before the three signed verdicts for this session are held.
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 
 from mpc.channel import Channel
 from mpc.errors import PeerVanished, PlanMismatch
-from mpc.fingerprint import engine_fingerprint
-from mpc.kernels import Kernels
-from mpc.privacy.gate import Released
 from mpc.privacy.terms import Terms
-from mpc.protocols.replicated.shares import result_to_bytes
 from mpc.randomness import PairKeys
-from mpc.session import Session
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
 from parties.identity.seal import seal
@@ -35,6 +32,9 @@ from parties.wire import common_pb2 as wire
 from parties.wire.holder_pb2 import ToHolder
 from parties.wire.mesh_pb2 import MeshFrame, Ready
 
+if TYPE_CHECKING:
+    from parties.node.engine import Engine
+
 _log = structlog.get_logger("triune.attempt")
 
 
@@ -47,7 +47,7 @@ class Seat:
     policy: Policy
     desk: HolderDesk
     mesh: Mesh
-    kernels: Kernels
+    engine: Future[Engine]
     deadlines: Deadlines
 
     @property
@@ -111,13 +111,11 @@ class Attempt:
         terms = self._collect_consents()
         work.room.collect("input", work.holders, self._seat.deadlines.inputs)
         _log.info("all inputs are here", job=work.signed.hash.hex()[:12], holders=len(work.holders))
+        engine = self._seat.engine.result(self._seat.deadlines.inputs)
         self._await_peers_inputs()
-        session = Session(channel, self._keys, kernels=self._seat.kernels)
-        digest = handshake.parameters_digest(work.signed.hash, terms, work.holders, engine_fingerprint())
-        inputs = {holder: work.shares_of(holder) for holder in work.holders}
-        released = work.query.compute(session, inputs, terms, digest)
+        released = engine.compute(channel, self._keys, work, terms)
         self._collect_verdicts()
-        return self._seal(released), channel
+        return self._seal(engine.content(released)), channel
 
     def _collect_consents(self) -> Terms:
         """The terms that this party, its peers and all holders have in common."""
@@ -147,10 +145,9 @@ class Attempt:
         verdicts = work.room.collect("verdict", seat.peers, seat.deadlines.verdicts)
         handshake.check_verdicts(verdicts, work.signed.hash, work.session, seat.consortium)
 
-    def _seal(self, released: Released) -> bytes:
+    def _seal(self, content: bytes) -> bytes:
         work = self._work
         recipient = bytes.fromhex(work.plan.recipient_key)
-        content = result_to_bytes(released.words.share)
         return seal(recipient, content, result_context(work.signed.hash, work.session))
 
 

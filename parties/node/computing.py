@@ -14,13 +14,13 @@ from parties.identity import tls
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
 from parties.identity.members import split_address
-from parties.node import machine
 from parties.node.attempt import Seat
 from parties.node.compute import ComputeParty
 from parties.node.config import NodeConfig
 from parties.node.deadlines import Deadlines
 from parties.node.desk import HolderDesk
 from parties.node.gates import AnalystGate, HolderGate
+from parties.node.loading import load_engine
 from parties.node.running import RunningJobs
 from parties.node.storage.table import store_of
 from parties.node.transport import admission
@@ -44,7 +44,7 @@ class Computing:
             )
         self._settings, self._identity, self._consortium = settings, identity, consortium
         self.desk = HolderDesk()
-        kernels = machine.prepare(settings.compute)
+        self.engine = load_engine(settings.compute)
         self.storage = store_of(settings)
         self.running = RunningJobs(identity.name, consortium)
         events = MeshEvents(
@@ -56,7 +56,7 @@ class Computing:
         )
         self.mesh = Mesh(identity, consortium, events, deadlines.round, deadlines.hello)
         policy = settings.policy.policy()
-        seat = Seat(identity, consortium, policy, self.desk, self.mesh, kernels, deadlines)
+        seat = Seat(identity, consortium, policy, self.desk, self.mesh, self.engine, deadlines)
         self._party = ComputeParty(seat, self.running, self.storage)
         self._party.recover()
         self._server: grpc.Server | None = None

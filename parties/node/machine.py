@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import torch
-
-from mpc.kernels import Kernels, choose
 from parties.node.config import ComputeConfig
+
+if TYPE_CHECKING:
+    from mpc.kernels import Kernels
 
 # glibc's mallopt(3), by number.
 _TRIM_THRESHOLD: Final = -1
@@ -20,6 +20,10 @@ _NEVER: Final = 2**31 - 1
 
 def prepare(settings: ComputeConfig) -> Kernels:
     """Size torch's pool and the kernels' own, and keep freed memory. Before the first computation."""
+    import torch
+
+    from mpc.kernels import choose
+
     torch.set_num_threads(settings.threads)
     keep_memory()
     return choose(settings.kernels, settings.threads)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from mpc.channel import Channel
 from mpc.errors import ProtocolAbort, TriuneError
 from mpc.protocols.replicated.packages import InputPackage
-from mpc.protocols.replicated.shares import ReplicatedShare
 from mpc.statistics.joint import JointQuery
 from mpc.statistics.program import Block
 from parties.node.jobs import Job
@@ -177,12 +176,11 @@ class Work:
             self.room.put("input", holder, True)
         return True
 
-    def shares_of(self, holder: str) -> dict[str, ReplicatedShare]:
-        """A holder's complete input as shares, by block; its bytes are given up."""
+    def packages_of(self, holder: str) -> dict[str, InputPackage]:
+        """A holder's complete input by block; its bytes are given up."""
         made = {}
         for name, block in self._inputs[holder].blocks.items():
-            package = InputPackage.from_bytes(self._party, memoryview(block.content), block.elements)
-            made[name] = ReplicatedShare.of(package)
+            made[name] = InputPackage.from_bytes(self._party, memoryview(block.content), block.elements)
             block.give_up()
         return made
 

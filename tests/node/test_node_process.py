@@ -12,6 +12,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+import torch
 
 from mpc.errors import ProtocolAbort
 from parties.demo.processes import free_ports, stop_all
@@ -82,6 +83,17 @@ def test_a_node_is_ready_when_all_its_links_are_up(box: Box) -> None:
         assert node.wait(PATIENCE_S) == 0, name
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has what the test wants missing")
+def test_kernels_that_the_machine_lacks_end_the_node_with_a_sentence(box: Box) -> None:
+    settings = box.folder / "ada" / "node.toml"
+    settings.write_text(settings.read_text().replace('kernels = "auto"', 'kernels = "cuda"'))
+    for name in ("bert", "cleo", "dora"):
+        box.start(name)
+    assert box.start("ada").wait(PATIENCE_S) == 1
+    assert any("There are no cuda kernels here" in line for line in box.said("ada"))
+
+
 def test_a_holder_with_a_damaged_registration_starts_and_says_so(box: Box) -> None:
     folder = box.folder / "dora" / "state" / "datasets"
     folder.mkdir()
@@ -95,7 +107,7 @@ def test_a_holder_with_a_damaged_registration_starts_and_says_so(box: Box) -> No
     [
         ("parties.node.app", ("torch", "sqlalchemy", "pyarrow")),
         ("parties.node.config", ("torch", "sqlalchemy", "pyarrow", "grpc")),
-        ("parties.node.computing", ("alembic", "pyarrow", "sqlalchemy.orm")),
+        ("parties.node.computing", ("torch", "alembic", "pyarrow", "sqlalchemy.orm")),
         ("parties.management.datasets", ("torch", "sqlalchemy", "grpc")),
     ],
 )

@@ -158,7 +158,7 @@ def test_an_input_is_whole_when_every_block_is(jobs: RunningJobs, work: Work) ->
                 work.room.collect("input", [holder], 0)
             jobs.on_share(holder, piece)
     assert work.room.collect("input", work.holders, 0) == {"dora": True, "emil": True}
-    shapes = {name: share.own.numel() for name, share in work.shares_of("dora").items()}
+    shapes = {name: package.elements for name, package in work.packages_of("dora").items()}
     assert shapes == {block.name: block.elements for block in work.query.blocks_for(0)}
 
 

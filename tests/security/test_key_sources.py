@@ -69,8 +69,8 @@ def test_a_nodes_keys_come_from_its_handshake_alone() -> None:
     made = [path.name for path, tree in trees(PARTIES) for _ in calls(tree, "PairKeys")]
     assert made == ["handshake.py"]
     sessions = [(path.name, call) for path, tree in trees(PARTIES) for call in calls(tree, "Session")]
-    assert [name for name, _ in sessions] == ["attempt.py"]
-    assert ast.unparse(sessions[0][1]) == "Session(channel, self._keys, kernels=self._seat.kernels)"
+    assert [name for name, _ in sessions] == ["engine.py"]
+    assert ast.unparse(sessions[0][1]) == "Session(channel, keys, kernels=self._kernels)"
     assert "X25519" in inspect.getsource(handshake)
 
 
