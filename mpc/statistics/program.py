@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -65,10 +65,11 @@ class RowFacts:
         """The public upper bound on all rows."""
         return sum(self.rows_at_most)
 
-    def members(self, rows: Rows) -> Mapping[Group, Mask]:
-        """A holder's selected rows by group."""
+    def members(self, rows: Rows) -> Callable[[Group], Mask]:
+        """Which of a holder's rows are selected and in a group: a mask at a time, all could fill memory."""
         places = group_places(rows, self.columns, self.group_by)
-        return {group: places == place for place, group in enumerate(groups_of(self.columns, self.group_by))}
+        index = {group: place for place, group in enumerate(groups_of(self.columns, self.group_by))}
+        return lambda group: places == index[group]
 
 
 class RowProgram(ABC):

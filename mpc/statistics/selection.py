@@ -102,10 +102,12 @@ class Selection(RowProgram):
         length = words_for(self.facts.rows_at_most[holder]) * WORD_BITS
         planes = [bit_planes(column, rows, self.bits, length) for column in self.columns]
         members = self.facts.members(rows)
-        active = np.zeros((len(self.candidates), length), dtype=np.uint8)
-        for (group, name), place in self.candidates.items():
-            active[place, : rows.count] = members[group] & rows.present[name]
-        return {"planes": np.concatenate(planes).reshape(-1), "active": packed(active).reshape(-1)}
+        active = []
+        for group, name in self.candidates:  # packed one by one: a byte a row and candidate would be too much
+            row = np.zeros(length, dtype=np.uint8)
+            row[: rows.count] = members(group) & rows.present[name]
+            active.append(packed(row))
+        return {"planes": np.concatenate(planes).reshape(-1), "active": np.concatenate(active)}
 
     # --- on shares ------------------------------------------------------------------------------
 

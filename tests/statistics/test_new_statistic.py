@@ -75,7 +75,7 @@ class Energy(RowProgram):
         members = self.facts.members(rows)
         for place, one in enumerate(self.wanted):
             name = one.target.column.name
-            words[place, : rows.count] = rows.words[name] * (members[one.group] & rows.present[name])
+            words[place, : rows.count] = rows.words[name] * (members(one.group) & rows.present[name])
         return {"words": words.reshape(-1)}
 
     def on_shares(self, session: Any, given: Sequence[Given], counts: Any, terms: Terms) -> Any:
