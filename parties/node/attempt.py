@@ -8,14 +8,14 @@ Nothing is sealed before the three signed verdicts for this session are held.
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import structlog
 
 from mpc.channel import Channel
 from mpc.errors import PeerVanished, PlanMismatch
-from mpc.privacy.terms import Terms
+from mpc.privacy.terms import NONE, Terms
 from mpc.randomness import PairKeys
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
@@ -121,7 +121,7 @@ class Attempt:
         """The terms that this party, its peers and all holders have in common."""
         work = self._work
         accepts = work.room.collect("accept", work.holders, self._seat.deadlines.accepts)
-        terms = Terms(work.plan.minimum_count, allow_extremes=True)
+        terms = replace(NONE, minimum_count=work.plan.minimum_count)
         for message in (*self._offers, *accepts.values()):
             terms &= from_wire(message.terms, message.party)
         for holder, accept in accepts.items():
