@@ -26,7 +26,7 @@ class Differencing(IntEnum):
 class Terms:
     """All off by default: a party's own are in its policy.
 
-    `minimum_count`: k, records beside the largest holder's. `allow_extremes`: a minimum or a maximum may open.
+    `minimum_count`: k, records beside the largest holder's. `allow_extremes`: a minimum or maximum may open.
     `allow_single_holder`: k records of one holder suffice. `dominance_records`, `dominance_percent`: a sum
     stays closed if so many of its largest contributions make up more than so many percent of it (0: off).
     `p_percent`: or if the second largest contributor, or a holder, could estimate the largest to within p %
@@ -72,9 +72,6 @@ class Terms:
         )
 
 
-#: The term that changes nothing when it is joined with another.
-NONE: Final = Terms(allow_extremes=True, allow_single_holder=True)
-
 _RANGES: Final = (
     ("minimum_count", 1, 10**6),
     ("dominance_records", 0, MAX_DOMINANT),
@@ -86,3 +83,6 @@ _RANGES: Final = (
     ("differencing", 0, len(Differencing) - 1),
     ("records_per_cohort", 0, 10**9),
 )
+
+#: The term that changes nothing when it is joined with another.
+NONE: Final = Terms(allow_extremes=True, allow_single_holder=True)
