@@ -156,8 +156,9 @@ class JointQuery(Layout):
         for group in range(len(self.groups)):
             own = rows.take(order[ends[group] : ends[group + 1]], self.columns_used)
             for statistic in self.statistics:
-                names = [quantity.name for quantity in statistic.quantities()]
-                yield dict(zip(names, statistic.summarise(own), strict=True))
+                counts = iter([int(mask.sum()) for mask in statistic.cohorts(own)])
+                sums = iter(statistic.sums(own))
+                yield {one.name: next(counts if one.is_count else sums) for one in statistic.quantities()}
 
     # --- on shares ------------------------------------------------------------------------------
 
