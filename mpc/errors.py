@@ -19,7 +19,8 @@
     │   ├── PlanExpired         its time is over
     │   ├── PlanReplayed        its nonce was used for another plan
     │   ├── PlanMismatch        two parties were sent different plans
-    │   └── PolicyRefused       a policy says no
+    │   ├── PolicyRefused       a policy says no
+    │   └── TooClose            its answer and earlier ones would tell of a few records
     ├── DataError               a data file against its schema; row and column, never the value
     ├── CatalogueError          unknown data set, differing schemas
     ├── JobError                no such job, or not in a state that allows it
@@ -165,6 +166,12 @@ class PolicyRefused(PlanRefused):
     """A policy, permit or purpose says no; the message names the rule."""
 
     code = "POLICY_REFUSED"
+
+
+class TooClose(PlanRefused):
+    """Its answer, together with earlier ones, would tell of fewer records than the minimum count."""
+
+    code = "TOO_CLOSE"
 
 
 class DataError(TriuneError):

@@ -7,21 +7,28 @@ then for each program flags and values.
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
+import numpy.typing as npt
 
 import mpc
 from mpc.encoding import INTEGER, Words, from_limbs, to_limbs
 from mpc.errors import ProtocolAbort, RangeError
-from mpc.privacy.gate import BROKEN, CHECKED, Gate, Released
-from mpc.privacy.minimum_count import RULE, passes
-from mpc.privacy.terms import Terms
+from mpc.privacy import dominance, rounding
+from mpc.privacy.complement import Table
+from mpc.privacy.complement import kept as kept_open
+from mpc.privacy.gate import BROKEN, CHECKED, Gate, Released, Ruled
+from mpc.privacy.guard import WHY, Guard, too_close
+from mpc.privacy.minimum_count import RULE, least, passes
+from mpc.privacy.terms import MAX_DOMINANT, Terms
 from mpc.statistics import ranges
-from mpc.statistics.layout import Cell, Layout
+from mpc.statistics.layout import Cell, Layout, Weight
 from mpc.statistics.outcome import Outcome
 from mpc.statistics.program import Block, Given, RowProgram
 from mpc.statistics.rows import Rows, group_places
@@ -33,10 +40,45 @@ if TYPE_CHECKING:
 
 #: Of a SHA-256 digest.
 _DIGEST: Final = bytes(32)
+#: A weight: the total of what is contributed, and the largest contributions.
+WEIGHT_WORDS: Final = 1 + MAX_DOMINANT
+_NO_MASKS: Final[npt.NDArray[np.bool_]] = np.zeros((0, 0), dtype=np.bool_)
+
+
+@dataclass(frozen=True, repr=False)
+class Answer:
+    """What may be sealed, and 0/1 `[counts]` of what opens, of which each party keeps its share."""
+
+    released: Released
+    opens: SecretTensor
+
+    def __repr__(self) -> str:
+        return "Answer(redacted)"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Memory:
+    """A holder's masks of earlier cohorts: over its rows, and over rows that have changed, as `Guard` has them."""
+
+    earlier: npt.NDArray[np.bool_]
+    drifted: npt.NDArray[np.bool_]
+
+    def __repr__(self) -> str:
+        return "Memory(redacted)"
 
 
 class JointQuery(Layout):
     """Statistics by public groups over rows that `len(rows_at_most)` holders keep."""
+
+    #: what the question is compared with, and its tables whose totals may be known
+    guard: Guard | None = None
+    tables: tuple[Table, ...] = ()
+
+    def beside(self, guard: Guard, tables: Sequence[Table]) -> Self:
+        """The same question, to be answered beside earlier ones."""
+        made = copy.copy(self)
+        made.guard, made.tables = guard, tuple(tables)
+        return made
 
     # --- what is public -------------------------------------------------------------------------
 
@@ -45,6 +87,10 @@ class JointQuery(Layout):
         blocks = [Block("counts", len(self.counts), "arithmetic")]
         if self.sums:
             blocks.append(Block("sums", self._limbs, "arithmetic"))
+        if self.weights:
+            blocks.append(Block("weights", WEIGHT_WORDS * len(self.weights), "arithmetic"))
+        if self.guard is not None and self.guard.elements:
+            blocks.append(Block("atoms", self.guard.elements, "arithmetic"))
         for program, _ in self.programs:
             blocks += [
                 Block(_named(program, block.name), block.elements, block.domain)
@@ -59,7 +105,8 @@ class JointQuery(Layout):
     @property
     def output_elements(self) -> int:
         """Words of the released vector."""
-        return 2 * len(self.counts) + self._limbs + 2 * sum(len(cells) for _, cells in self.programs)
+        sums = len(self.sums) + self._limbs
+        return 2 * len(self.counts) + sums + 2 * sum(len(cells) for _, cells in self.programs)
 
     @property
     def openings(self) -> tuple[str, ...]:
@@ -94,27 +141,44 @@ class JointQuery(Layout):
     def cost(self, terms: Terms) -> Cost:
         """What `compute` will take: bytes that each party sends exactly, and at most how many rounds."""
 
-        def program(session: Session) -> Released:
+        def program(session: Session) -> Answer:
+            def zeros(count: int) -> Any:
+                return session.public(np.zeros(count, dtype=np.int64)).share
+
             given = {
-                str(holder): {
-                    block.name: session.public(np.zeros(block.elements, dtype=np.int64)).share
-                    for block in self.blocks_for(holder)
-                }
+                str(holder): {block.name: zeros(block.elements) for block in self.blocks_for(holder)}
                 for holder in range(len(self.facts.rows_at_most))
             }
-            return self.compute(session, given, terms, _DIGEST)
+            earlier = [zeros(self.guard.earlier)] if self.guard is not None and self.guard.earlier else []
+            return self.compute(session, given, terms, _DIGEST, earlier)
 
         return mpc.rehearse(program)
 
     # --- at the holder --------------------------------------------------------------------------
 
-    def at_holder(self, rows: Rows, holder: int) -> dict[str, Words]:
+    def at_holder(self, rows: Rows, holder: int, memory: Memory | None = None) -> dict[str, Words]:
         """The words of each block for this holder's own selected rows.
 
-        Raises `RangeError` if the rows do not fit what the plan says of them in public.
+        `memory`: of earlier cohorts; None where the query stands beside none. Raises `RangeError` if the rows do
+        not fit what the plan says of them in public.
         """
         self._check_rows(rows, holder)
-        values = list(self._summaries(rows))
+        blocks = self._sums_of(rows)
+        for program, _ in self.programs:
+            blocks |= {
+                _named(program, name): words for name, words in program.at_holder(rows, holder).items()
+            }
+        if self.guard is not None and self.guard.elements:
+            blocks["atoms"] = self._atoms_of(rows, self.guard, memory or Memory(_NO_MASKS, _NO_MASKS))
+        return blocks
+
+    def _sums_of(self, rows: Rows) -> dict[str, Words]:
+        """Counts, sums and their weights."""
+        values, weights = [], []
+        for place, own in self._by_cell(rows):
+            found, shares = self._summary(place, own)
+            values.append(found)
+            weights += shares
         counts = [values[count.cell][count.quantity.name] for count in self.counts]
         blocks = {"counts": np.array(counts, dtype=np.int64)}
         if self.sums:
@@ -122,11 +186,19 @@ class JointQuery(Layout):
                 to_limbs([values[item.cell][item.quantity.name]], item.bound)[:, 0] for item in self.sums
             ]
             blocks["sums"] = np.concatenate(limbs)
-        for program, _ in self.programs:
-            blocks |= {
-                _named(program, name): words for name, words in program.at_holder(rows, holder).items()
-            }
+        if self.weights:
+            blocks["weights"] = np.array(weights, dtype=np.int64)
         return blocks
+
+    def _atoms_of(self, rows: Rows, guard: Guard, memory: Memory) -> Words:
+        """The block of the guard."""
+        earlier = memory.earlier.reshape(guard.earlier - guard.drifted, rows.count)
+        drifted = memory.drifted.reshape(guard.drifted, -1)
+        present = [
+            np.logical_and.reduce([np.ones(rows.count, bool), *(rows.present[name] for name in layer.present)])
+            for layer in guard.layers
+        ]
+        return guard.at_holder(earlier, drifted, self.cohorts(rows), present)
 
     @cached_property
     def columns_used(self) -> tuple[str, ...]:
@@ -148,36 +220,74 @@ class JointQuery(Layout):
                     f"Column {name} leaves its public range.", remedy="Register the data set again."
                 )
 
-    def _summaries(self, rows: Rows) -> Iterator[dict[str, int]]:
-        """Each cell's integers; every row is looked at once, in its own group."""
+    def _by_cell(self, rows: Rows) -> Iterator[tuple[int, Rows]]:
+        """Each cell and its rows; every row is looked at once, in its own group."""
         places = group_places(rows, self.facts.columns, self.facts.group_by)
         order = np.argsort(places, kind="stable")
         ends = np.searchsorted(places[order], np.arange(len(self.groups) + 1))
         for group in range(len(self.groups)):
             own = rows.take(order[ends[group] : ends[group + 1]], self.columns_used)
-            for statistic in self.statistics:
-                counts = iter([int(mask.sum()) for mask in statistic.cohorts(own)])
-                sums = iter(statistic.sums(own))
-                yield {one.name: next(counts if one.is_count else sums) for one in statistic.quantities()}
+            for place in range(len(self.statistics)):
+                yield group * len(self.statistics) + place, own
+
+    def _summary(self, cell: int, own: Rows) -> tuple[dict[str, int], list[int]]:
+        """A cell's integers by name, and the words of its weights."""
+        statistic = self.cells[cell].statistic
+        masks = statistic.cohorts(own)
+        counts, sums = iter([int(mask.sum()) for mask in masks]), iter(statistic.sums(own))
+        found = {one.name: next(counts if one.is_count else sums) for one in statistic.quantities()}
+        weights: list[int] = []
+        for weight in self._weights_of.get(cell, ()):
+            mask = masks[weight.governor - self._first_count[cell]]
+            words = own.words[weight.column.name][mask & own.present[weight.column.name]]
+            total, largest = dominance.contributions(words, self._scaling(weight).shift)
+            weights += [total, *map(int, largest)]
+        return found, weights
+
+    @cached_property
+    def _weights_of(self) -> dict[int, list[Weight]]:
+        found: dict[int, list[Weight]] = {}
+        for weight in self.weights:
+            found.setdefault(weight.cell, []).append(weight)
+        return found
+
+    @cached_property
+    def _first_count(self) -> dict[int, int]:
+        """Cell -> the place of its first count."""
+        return {count.cell: place for place, count in reversed(list(enumerate(self.counts)))}
+
+    def _scaling(self, weight: Weight) -> dominance.Scaling:
+        return dominance.scaling(weight.column.magnitude, self.facts.total_rows)
 
     # --- on shares ------------------------------------------------------------------------------
 
-    def compute(self, session: Session, inputs: Mapping[str, Given], terms: Terms, digest: bytes) -> Released:
+    def compute(
+        self,
+        session: Session,
+        inputs: Mapping[str, Given],
+        terms: Terms,
+        digest: bytes,
+        opened: Sequence[Any] = (),
+    ) -> Answer:
         """From the holders' shares, by name in the plan's order, to what may be sealed.
 
-        First the parties compare `digest`, of their public parameters, and the copies of the shares. Raises
-        `ProtocolAbort` and `InputMismatch` for what differs.
+        `opened`: this party's shares of what earlier questions opened, in the guard's order. First the parties
+        compare `digest`, of their public parameters, and the copies of the shares. Raises `ProtocolAbort` and
+        `InputMismatch` for what differs, `TooClose` where the guard does not let it be answered.
         """
         session.agree(digest, "the plan's parameters")
-        session.protocol.compare_copies({name: list(given.values()) for name, given in inputs.items()})
-        released = self.on_shares(session, list(inputs.values()), terms)
+        kept = {"what opened earlier": list(opened)} if opened else {}
+        session.protocol.compare_copies({name: list(given.values()) for name, given in inputs.items()} | kept)
+        answer, close = self.on_shares(session, list(inputs.values()), terms, opened)
         session.require_settled()
+        if close is not None and session.open(close, why=WHY).item():
+            raise too_close()
         self._require_declared(session)
-        return released
+        return answer
 
     def _require_declared(self, session: Session) -> None:
         """`ProtocolAbort` if something was opened on the way that no program declares."""
-        declared = frozenset[str]().union(*(program.opens for program, _ in self.programs))
+        declared = frozenset({WHY}).union(*(program.opens for program, _ in self.programs))
         undeclared = {opening.why for opening in session.openings} - declared
         if undeclared:
             raise ProtocolAbort(
@@ -185,49 +295,109 @@ class JointQuery(Layout):
                 remedy="Do not release this result; report the statistic.",
             )
 
-    def on_shares(self, session: Session, inputs: Sequence[Given], terms: Terms) -> Released:
-        """What the gate lets through, `[output_elements]` words.
+    def on_shares(
+        self, session: Session, inputs: Sequence[Given], terms: Terms, opened: Sequence[Any] = ()
+    ) -> tuple[Answer, SecretTensor | None]:
+        """What the gate lets through, and whether the question is too close to earlier ones (None: not asked).
 
         `inputs[h][block]` is the flat share of holder h's block; its words are checked against the catalogue.
         Reveals nothing; traffic depends on public facts only. Rounds: about 16, and those of the programs.
         """
         blocks, demands = self._received(session, inputs)
-        pooled = blocks[0].sum(0).view(bound=self.facts.total_rows)
-        wide = mpc.concat([pooled, *(block.sum(0) for block in blocks[1:])])
-        governors = [
-            *range(len(self.counts)),
-            *(item.governor for item in self.sums for _ in range(item.limbs)),
-        ]
+        counts = blocks["counts"]
+        pooled = counts.sum(0).view(bound=self.facts.total_rows)
+        minimum = least(terms, [count.quantity.parameters for count in self.counts])
+        empty = [count.empty for count in self.counts]
         branches: list[Callable[[], Any]] = [
             partial(_settled, session, demands),
-            partial(passes, blocks[0], terms.minimum_count, [count.empty for count in self.counts]),
+            partial(passes, counts, minimum, empty, single_holder=terms.allow_single_holder),
+            partial(self._weighed, blocks.get("weights"), terms),
+            partial(rounding.nearest, pooled, terms.round_to),
         ]
         for program, _ in self.programs:
             given = [_own(program, shares) for shares in inputs]
             branches.append(partial(program.on_shares, session, given, pooled, terms))
-        broken, passed, *made = session.gather(*branches)
-        computed = [
-            (*found, [one.count for one in program.wanted])
+        broken, passed, weighed, shown, *made = session.gather(*branches)
+        earlier = mpc.concat([session.secret(one, INTEGER, 1) for one in opened]) if opened else None
+        if self.tables:
+            passed = passed * kept_open(counts, passed, _joined(earlier, passed), self.tables, terms)
+        close = self.guard and self._compared(session, self.guard, blocks, earlier, passed, terms)
+        gate = Gate(passed, broken)
+        ruled = self._ruled_sums(blocks, weighed, terms)
+        ruled += [
+            Ruled(*found, [one.count for one in program.wanted])
             for found, (program, _) in zip(made, self.programs, strict=True)
         ]
-        return Gate(passed, broken).release(wide, governors, computed)
+        return Answer(gate.release(shown, ruled), gate.opens), close
+
+    def _weighed(self, words: SecretTensor | None, terms: Terms) -> SecretTensor | None:
+        """0/1 `[weights]`: which sums nobody dominates."""
+        if words is None:
+            return None
+        shaped = words.reshape(words.shape[0], len(self.weights), WEIGHT_WORDS)
+        scales = [self._scaling(weight) for weight in self.weights]
+        totals = shaped[:, :, 0].view(bound=max(one.total for one in scales))
+        largest = shaped[:, :, 1:].view(bound=max(one.value for one in scales))
+        return dominance.passes(totals, largest, terms)
+
+    def _ruled_sums(
+        self, blocks: Mapping[str, SecretTensor], weighed: SecretTensor | None, terms: Terms
+    ) -> list[Ruled]:
+        """The sums, each with one flag: that nobody dominates it, and that counts open as they are."""
+        if not self.sums:
+            return []
+        pooled = blocks["sums"].sum(0)
+        ones = pooled.lift(np.ones(len(self.sums), dtype=np.int64))
+        flags = (ones if terms.round_to == 1 else ones * 0).view(bound=1)
+        if weighed is not None:
+            every = mpc.concat([weighed, ones[:1]]).view(bound=1)
+            width = max(len(item.weights) for item in self.sums)
+            for turn in range(width):  # a product of two columns at most: x and y of a correlation
+                places = [(*item.weights, *[-1] * width)[turn] for item in self.sums]
+                flags = flags * every[places]
+        of = [place for place, item in enumerate(self.sums) for _ in range(item.limbs)]
+        return [Ruled(flags, pooled, [item.governor for item in self.sums], of)]
+
+    def _compared(
+        self,
+        session: Session,
+        guard: Guard,
+        blocks: Mapping[str, SecretTensor],
+        earlier: SecretTensor | None,
+        passed: SecretTensor,
+        terms: Terms,
+    ) -> SecretTensor | None:
+        if not guard.elements:
+            return None
+        return guard.too_close(session, blocks["atoms"], earlier, passed, terms)
 
     def _received(
         self, session: Session, inputs: Sequence[Given]
-    ) -> tuple[list[SecretTensor], list[Callable[[], Any]]]:
-        """`[holders, words]` of counts and sums, within the catalogue; how to check that."""
-        ends = {"counts": ranges.of_counts(self.facts.rows_at_most, len(self.counts))}
-        if self.sums:
-            ends["sums"] = ranges.of_limbs([item.bound for item in self.sums])
-        blocks: list[SecretTensor] = []
+    ) -> tuple[dict[str, SecretTensor], list[Callable[[], Any]]]:
+        """`[holders, words]` of each block of the query's own, within the catalogue; how to check that."""
+        blocks: dict[str, SecretTensor] = {}
         demands: list[Callable[[], Any]] = []
-        for block, (low, high) in ends.items():
+        for block, (low, high) in self._ends().items():
             bound = max(1, int(high.max()), -int(low.min()))
             words = mpc.stack([session.secret(given[block], INTEGER, bound) for given in inputs])
-            blocks.append(words)
+            blocks[block] = words
             check = partial(mpc.assume_bound, words, high, least=low, source="catalogue", what=ranges.WHY)
             demands.append(check)
         return blocks, demands
+
+    def _ends(self) -> dict[str, ranges.Ends]:
+        """The least and greatest words of each block."""
+        rows = self.facts.rows_at_most
+        ends = {"counts": ranges.of_counts(rows, len(self.counts))}
+        if self.sums:
+            ends["sums"] = ranges.of_limbs([item.bound for item in self.sums])
+        if self.weights:
+            scales = [self._scaling(weight) for weight in self.weights]
+            high = [[one.total, *[one.value] * MAX_DOMINANT] for one in scales]
+            ends["weights"] = ranges.up_to(high)
+        if self.guard is not None and self.guard.elements:
+            ends["atoms"] = ranges.of_counts([self.guard.most(count) for count in rows], self.guard.elements)
+        return ends
 
     # --- at the recipient -----------------------------------------------------------------------
 
@@ -258,9 +428,11 @@ class JointQuery(Layout):
 
     def _opened(self, words: Words) -> list[dict[str, int | None]]:
         """Each cell's integers by name; None for what did not open."""
-        sizes = [len(self.counts), len(self.counts), self._limbs]
+        sizes = [len(self.counts), len(self.counts)]
+        sizes += [len(self.sums), self._limbs] if self.sums else []
         sizes += [size for _, cells in self.programs for size in (len(cells), len(cells))]
-        said, counts, sums, *computed = np.split(words, np.cumsum(sizes)[:-1])
+        said, counts, *ruled = np.split(words, np.cumsum(sizes)[:-1])
+        summed, sums = (ruled.pop(0), ruled.pop(0)) if self.sums else (counts[:0], counts[:0])
         if np.any(said == BROKEN):
             raise RangeError(
                 f"The result is suppressed (rule {CHECKED}): it does not hold that {ranges.WHY}.",
@@ -270,11 +442,11 @@ class JointQuery(Layout):
         for place, count in enumerate(self.counts):
             opened[count.cell][count.quantity.name] = int(counts[place]) if said[place] else None
         start = 0
-        for item in self.sums:
+        for item, flag in zip(self.sums, summed, strict=True):
             part = sums[start : start + item.limbs].reshape(-1, 1)
-            opened[item.cell][item.quantity.name] = from_limbs(part)[0] if said[item.governor] else None
+            opened[item.cell][item.quantity.name] = from_limbs(part)[0] if flag else None
             start += item.limbs
-        for (program, cells), flags, values in zip(self.programs, computed[::2], computed[1::2], strict=True):
+        for (program, cells), flags, values in zip(self.programs, ruled[::2], ruled[1::2], strict=True):
             for place, (one, cell) in enumerate(zip(program.wanted, cells, strict=True)):
                 opened[cell][one.target.name] = int(values[place]) if flags[place] else None
         return opened
@@ -289,6 +461,10 @@ def _own(program: RowProgram, shares: Given) -> Given:
     """A program's own blocks, by its own names."""
     prefix = _named(program, "")
     return {name.removeprefix(prefix): share for name, share in shares.items() if name.startswith(prefix)}
+
+
+def _joined(earlier: SecretTensor | None, own: SecretTensor) -> SecretTensor:
+    return own if earlier is None else mpc.concat([earlier, own])
 
 
 def _settled(session: Session, demands: Sequence[Callable[[], Any]]) -> SecretTensor | None:
