@@ -1,0 +1,118 @@
+"""Which combinations of counts are worth a check: the public part of differencing by several questions.
+
+Who knows the counts of cohorts knows every rational combination of them. A combination sum_j a_j * cohort_j is a
+function on the atoms, the classes of points that no predicate tells apart; it is dangerous if the atoms on which
+it is not zero, its support, hold fewer than k records and at least one. How many records an atom holds is
+secret, and so is which cohorts opened. So what is listed here is checked on shares, where a cohort that stayed
+closed drops out of its combination; what remains is a combination too. total - A - B - C = 0 with A closed is A.
+
+Every vector of a space is a sum of its elementary ones, those of minimal support, and the support is the union
+of theirs (Rockafellar, The elementary vectors of a subspace of R^N, 1969). So it is enough to check those, and of
+these, those whose support contains no cohort that is open: that one has k records already. In a small system all
+are listed, each over all choices of cohorts (`Combinations.complete`). In a large one these are: dependencies
+of cohorts and rows of the reduced echelon form for several bases, and the sums and differences of two of them.
+The tracker of Denning, Denning and Schwartz (The tracker, 1979) is such a sum.
+
+Nothing here is secret: all of it follows from the predicates asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mpc.privacy import elementary, spanning
+from mpc.privacy.cohort_pairs import Pairs, pairs
+from mpc.privacy.elementary import System
+
+Bools = npt.NDArray[np.bool_]
+Words = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is listed; the shortest comes first and what is over is left out.
+
+    `pairs`, `pair_entries`: pairs, and pairs times atoms. `candidates`: combinations of three cohorts and more.
+    `entries`: atoms in the union of a combination's cohorts, over all combinations. `minors`: places that a
+    complete list tries. `pool`: vectors of a large system that are added to each other. `triples`: combinations
+    of three cohorts that are listed for no other reason.
+    """
+
+    pairs: int = 1 << 16
+    pair_entries: int = 1 << 25
+    candidates: int = 1 << 11
+    entries: int = 1 << 19
+    minors: int = 60_000
+    pool: int = 256
+    triples: int = 512
+
+
+@dataclass(frozen=True)
+class Combinations:
+    """What to check before a question is answered.
+
+    `copies`: rows of `told` that are one cohort, open if one of them is. `distinct` `[d, atoms]`: these cohorts.
+    `coefficients` `[c, d]` and `constant` `[c]`: with flags f, the function constant + sum_j f_j *
+    coefficient_j * distinct_j must not have a support of 1 to k - 1 records. `complete`: no other combination
+    can have one, if these and the pairs have none and the earlier questions had none.
+    """
+
+    copies: tuple[tuple[int, ...], ...]
+    distinct: Bools
+    pairs: Pairs
+    coefficients: Words
+    constant: Words
+    complete: bool
+
+
+def combinations(told: Bools, old: int, *, whole: bool = True, limits: Limits | None = None) -> Combinations:
+    """Pairs and combinations in which a cohort of the new question takes part.
+
+    `told` `[cohorts, atoms]`: which atoms a cohort contains; rows from `old` on are the new question's.
+    `whole`: the number of all records is known, though no question opened it.
+    """
+    limits = limits or Limits()
+    copies, distinct = _distinct(told)
+    new = np.array([group[-1] >= old for group in copies], dtype=bool)
+    # nobody learns from a cohort of no atoms, nor from one of all if the number of all records is known
+    useful = distinct.any(axis=1) & ~(distinct.all(axis=1) & whole)
+    differences = pairs(distinct, new & useful, useful, whole, limits.pairs, limits.pair_entries)
+    system = System.of(distinct, new, useful, whole)
+    every = elementary.every(system, limits.minors)
+    listed = spanning.search(system, limits.pool, limits.triples) if every is None else every
+    listed = np.vstack([_complements(system), listed])
+    kept = _shortest(listed, distinct, limits)
+    complete = every is not None and differences.complete and len(kept) == len(listed)
+    return Combinations(copies, distinct, differences, kept[:, :-1], kept[:, -1], complete)
+
+
+def _distinct(told: Bools) -> tuple[tuple[tuple[int, ...], ...], Bools]:
+    """Rows of `told` that are equal, in the order of their first; and one of each."""
+    copies: dict[bytes, list[int]] = {}
+    for place, row in enumerate(np.packbits(told, axis=1)):
+        copies.setdefault(row.tobytes(), []).append(place)
+    groups = tuple(tuple(group) for group in copies.values())
+    return groups, told[[group[0] for group in groups]]
+
+
+def _complements(system: System) -> Words:
+    """All records less each new cohort, if the number of all records is known."""
+    constant = len(system.new) - 1
+    places = np.flatnonzero(system.new) if constant in system.rows else np.zeros(0, dtype=np.int64)
+    made = np.zeros((len(places), len(system.new)), dtype=np.int64)
+    made[np.arange(len(places)), places] = -1
+    made[:, constant] = 1
+    return made
+
+
+def _shortest(listed: Words, distinct: Bools, limits: Limits) -> Words:
+    """Of `listed` `[c, d + 1]` those of the fewest cohorts, then of the fewest atoms, within the limits."""
+    taking = listed[:, :-1] != 0
+    union = (taking.astype(np.float32) @ distinct.astype(np.float32) > 0) | (listed[:, -1:] != 0)
+    atoms = union.sum(axis=1)
+    order = np.lexsort((atoms, taking.sum(axis=1)))
+    fits = np.cumsum(atoms[order]) <= limits.entries
+    return listed[order[fits][: limits.candidates]]
