@@ -1,8 +1,8 @@
 """Rule `complementary`: where a total is known, what it leaves of a table is not a few.
 
-A table whose cells add up to a total that is open tells what its closed cells have together. If they have some
-records but do not pass the minimum count, the smallest open cell is closed as well: it passed by itself, so
-that with it the rest does. Which cell that is, and whether there is one, stays a secret, also from the
+A table whose cells add up to a total that is open tells what its closed cells have together. If they have
+some records but do not pass the minimum count, the smallest open cell is closed as well: it passed by itself,
+so that with it the rest does. Which cell that is, and whether there is one, stays a secret, also from the
 recipient: a cell that is closed says nothing of why. (Cox 1980, "Suppression methodology and statistical
 disclosure control"; here for one total of each table.)
 """
@@ -38,8 +38,9 @@ def kept(
 ) -> SecretTensor:
     """0/1 flags `[m]`: 0 for a cell that is closed for the sake of others.
 
-    `counts` `[holders, m]` and `opens` `[m]`: of the question; `known` `[n]`: whether a count is open, of earlier
-    questions and then of this one. Opens nothing. Rounds: about 10, and 10 for each doubling of the cells.
+    `counts` `[holders, m]` and `opens` `[m]`: of the question; `known` `[n]`: whether a count is open, of
+    earlier questions and then of this one. Opens nothing. Rounds: about 10, and 10 for each doubling of the
+    cells.
     """
     holders, size = counts.shape[0], counts.shape[1]
     width = max(len(table.cells) for table in tables)

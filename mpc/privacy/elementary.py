@@ -1,10 +1,10 @@
 """Elementary combinations of a small system, all of them.
 
 A combination is a vector of coefficients a, one for each cohort and one for the constant 1, and the function
-w = a @ cohorts on atoms. Seen as one vector (w, a) it is elementary if no other one has a smaller support; every
-elementary w over every choice of open cohorts belongs to one of these. With m coefficients that are not zero, it
-is what m - 1 atoms of independent columns, where w = 0, leave: the minors of a matrix [m, m - 1]. The columns
-have two cohorts or more, or they would make a coefficient zero.
+w = a @ cohorts on atoms. Seen as one vector (w, a) it is elementary if no other one has a smaller support;
+every elementary w over every choice of open cohorts belongs to one of these. With m coefficients that are not
+zero, it is what m - 1 atoms of independent columns, where w = 0, leave: the minors of a matrix [m, m - 1].
+The columns have two cohorts or more, or they would make a coefficient zero.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _MOST_COMPARED: Final = 4096
 class System:
     """Cohorts as rows `columns` `[d + 1, n]`; the last is the constant, which is always open.
 
-    Atoms in the same cohorts are one column that stands for `weight` `[n]` of them. `rows`: which rows may take
-    part. `new` `[d + 1]`: cohorts of the new question.
+    Atoms in the same cohorts are one column that stands for `weight` `[n]` of them. `rows`: which rows may
+    take part. `new` `[d + 1]`: cohorts of the new question.
     """
 
     columns: Bools

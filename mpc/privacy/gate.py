@@ -3,10 +3,10 @@
 Nothing opens here. A value whose count does not pass, or that a failed check suppresses, is multiplied by a
 secret zero; `Released` is what comes out, and a party seals nothing else.
 
-Which counts pass is for the rules to say (`minimum_count`, `complement`). Rule `checked-bounds`: if a check on
-shares fails, nothing opens but that it failed. The session's checks (`mpc.checks`) are one secret flag over all
-inputs. It is folded into every count's gate: a count that does not pass tells nothing of the checks either,
-so the flag opens only over cohorts above the minimum, with the result that it suppresses.
+Which counts pass is for the rules to say (`minimum_count`, `complement`). Rule `checked-bounds`: if a check
+on shares fails, nothing opens but that it failed. The session's checks (`mpc.checks`) are one secret flag
+over all inputs. It is folded into every count's gate: a count that does not pass tells nothing of the checks
+either, so the flag opens only over cohorts above the minimum, with the result that it suppresses.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ class Gate:
         self.opens = (passed - both).view(bound=OPEN)
 
     def release(self, counts: SecretTensor, ruled: Sequence[Ruled] = ()) -> Released:
-        """What it says of each count, and `counts` `[m]` where they open; then, of each `ruled`, flags and values.
+        """What it says of each count, and `counts` `[m]` where they open; then, of each `ruled`, flags and
+        values.
 
         A value opens where its flag and its governor do. Two products.
         """

@@ -1,15 +1,15 @@
 """Rule `differencing`: a question is answered only if no difference with earlier answers tells of a few.
 
-The counts of a question are of *cohorts*, sets of records. Whoever knows the sizes (or sums) of several can add
-and subtract them: all patients less those under 90, or Denning's trackers. Such a combination is a function of
-the records; if it is zero for all but fewer than k of them, it tells of those few.
+The counts of a question are of *cohorts*, sets of records. Whoever knows the sizes (or sums) of several can
+add and subtract them: all patients less those under 90, or Denning's trackers. Such a combination is a
+function of the records; if it is zero for all but fewer than k of them, it tells of those few.
 
-Earlier and new cohorts together cut the attribute space into public *atoms*, on which all of them are constant
-(`Layer.told`). Which combinations are worth a look follows from that in public (`combinations`). How many
-records of which holder an atom has, and which cohorts opened, are secrets: each holder shares its own counts
-of records by atom, and the parties keep shares of what opened before. On shares: a cohort that stayed closed
-drops out of a combination; what is left is looked at atom by atom; the records where it is not zero must pass
-the minimum count, as a count of its own would. One bit opens, to the parties: whether all do.
+Earlier and new cohorts together cut the attribute space into public *atoms*, on which all of them are
+constant (`Layer.told`). Which combinations are worth a look follows from that in public (`combinations`). How
+many records of which holder an atom has, and which cohorts opened, are secrets: each holder shares its own
+counts of records by atom, and the parties keep shares of what opened before. On shares: a cohort that stayed
+closed drops out of a combination; what is left is looked at atom by atom; the records where it is not zero
+must pass the minimum count, as a count of its own would. One bit opens, to the parties: whether all do.
 
 Cohorts of which the records have changed since (`drifted`) are compared in pairs, by the sizes of the
 symmetric differences that holders count from the masks that they keep.
@@ -29,15 +29,13 @@ import numpy as np
 import numpy.typing as npt
 
 import mpc
-from mpc.encoding import INTEGER, Words
+from mpc.encoding import Words
 from mpc.errors import RangeError, TooClose
 from mpc.privacy.combinations import Combinations, combinations
 from mpc.privacy.minimum_count import passes
 from mpc.privacy.terms import Terms
 
 if TYPE_CHECKING:
-    import torch
-
     from mpc.session import Session
     from mpc.tensor import SecretTensor
 
@@ -52,10 +50,10 @@ Integers = npt.NDArray[np.int64]
 class Layer:
     """Cohorts of records that have a value in `present`, over the atoms that they make.
 
-    `told` `[cohorts, atoms]`; the first `old` are earlier ones'. `members[c]`: the place of the count that opens
-    cohort c, earlier ones' counts first. `missing` `[columns, atoms]`: atoms of records without a value in a
-    column whose gaps are nobody's secret; `depends` `[cohorts, columns]`: which cohorts ask for that column. A
-    difference that lies in such gaps alone tells how many there are, and that is allowed.
+    `told` `[cohorts, atoms]`; the first `old` are earlier ones'. `members[c]`: the place of the count that
+    opens cohort c, earlier ones' counts first. `missing` `[columns, atoms]`: atoms of records without a value
+    in a column whose gaps are nobody's secret; `depends` `[cohorts, columns]`: which cohorts ask for that
+    column. A difference that lies in such gaps alone tells how many there are, and that is allowed.
     """
 
     told: Masks
@@ -101,10 +99,17 @@ class Layer:
     @cached_property
     def entries(self) -> Entries:
         """The larger combinations, atom by atom."""
-        return Entries.of(self.found.coefficients, self.found.distinct, self._gaps)
+        found = self.found
+        everything = np.ones((1, self.atoms), dtype=np.bool_)
+        return Entries.of(
+            np.column_stack([found.coefficients, found.constant]),
+            np.concatenate([found.distinct, everything]),
+            self._gaps(found.coefficients != 0),
+        )
 
     def places(self, masks: Masks) -> Integers:
-        """`[rows]` the atom of each row, by its memberships `[cohorts, rows]`. `RangeError` if it has none."""
+        """`[rows]` the atom of each row, by its memberships `[cohorts, rows]`. `RangeError` if it has
+        none."""
         weights = np.random.default_rng(_SEED).integers(1, 2**63, len(masks), dtype=np.uint64)
         keys, wanted = _hashes(masks, weights), _hashes(self.told, weights)
         order = np.argsort(wanted)
@@ -114,7 +119,8 @@ class Layer:
                 "A holder has a record that belongs to a combination of cohorts that cannot be.",
                 remedy="Make sure that all parties run the same version, and report it.",
             )
-        return found.astype(np.int64)
+        places: Integers = found.astype(np.int64)
+        return places
 
 
 #: Rows of a holder, with those that are gone.
@@ -135,7 +141,8 @@ def _hashes(masks: Masks, weights: npt.NDArray[np.uint64]) -> npt.NDArray[np.uin
 class Entries:
     """Combinations, entry by entry: combination `row[e]` on atom `atom[e]` is the sum of its terms.
 
-    Term t adds `factor[t]` times the flag of `cohort[t]` to entry `entry[t]`.
+    Term t adds `factor[t]` times the flag of `cohort[t]` to entry `entry[t]`; the last cohort is all records,
+    whose number is known.
     """
 
     rows: int
@@ -146,10 +153,10 @@ class Entries:
     factor: Integers
 
     @classmethod
-    def of(cls, coefficients: Integers, distinct: Masks, gaps: object) -> Entries:
-        """Of `[c, distinct]` coefficients over `[distinct, atoms]`; entries in gaps are left out."""
-        left_out: Masks = gaps(coefficients != 0)  # type: ignore[operator]
-        touched = ((coefficients != 0).astype(np.int64) @ distinct.astype(np.int64) > 0) & ~left_out
+    def of(cls, coefficients: Integers, distinct: Masks, gaps: Masks) -> Entries:
+        """Of `[c, cohorts]` coefficients over `[cohorts, atoms]`; entries in `gaps` `[c, atoms]` are left
+        out."""
+        touched = ((coefficients != 0).astype(np.float32) @ distinct.astype(np.float32) > 0) & ~gaps
         row, atom = np.nonzero(touched)
         number = np.full(touched.shape, -1, dtype=np.int64)
         number[row, atom] = np.arange(row.size)
@@ -157,15 +164,11 @@ class Entries:
         for place, one in enumerate(coefficients):
             for cohort in np.flatnonzero(one):
                 atoms = np.flatnonzero(distinct[cohort] & touched[place])
-                parts.append((number[place, atoms], np.full(atoms.size, cohort), np.full(atoms.size, one[cohort])))
+                parts.append(
+                    (number[place, atoms], np.full(atoms.size, cohort), np.full(atoms.size, one[cohort]))
+                )
         joined = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else [_NONE] * 3
         return cls(len(coefficients), row, atom, *joined)
-
-    @property
-    def bound(self) -> int:
-        """On the magnitude of an entry."""
-        reach = np.bincount(self.entry, weights=np.abs(self.factor).astype(float), minlength=1)
-        return max(1, int(reach.max()))
 
 
 _NONE: Final[Integers] = np.zeros(0, dtype=np.int64)
@@ -175,8 +178,8 @@ _NONE: Final[Integers] = np.zeros(0, dtype=np.int64)
 class Guard:
     """What a question is compared with: public, the same at holders, parties and the recipient.
 
-    `earlier`: counts of earlier questions, the last `drifted` of them over records that have changed. `counts`: of the
-    question. `layers`: of those that have not.
+    `earlier`: counts of earlier questions, the last `drifted` of them over records that have changed.
+    `counts`: of the question. `layers`: of those that have not.
     """
 
     earlier: int
@@ -186,7 +189,8 @@ class Guard:
 
     @property
     def elements(self) -> int:
-        """Words of the block that each holder shares: records by atom; then, of drifted cohorts, differences."""
+        """Words of the block that each holder shares: records by atom; then, of drifted cohorts,
+        differences."""
         pairs = self.drifted * self.counts
         return sum(layer.atoms for layer in self.layers) + (pairs + 1 if pairs else 0)
 
@@ -194,14 +198,21 @@ class Guard:
         """The greatest word of that block, of a holder with at most so many rows now."""
         return MAX_ROWS if self.drifted else rows
 
-    def at_holder(self, earlier: Masks, drifted: Masks, own: Masks, present: Sequence[npt.NDArray[np.bool_]]) -> Words:
+    def at_holder(
+        self, earlier: Masks, drifted: Masks, own: Masks, present: Sequence[npt.NDArray[np.bool_]]
+    ) -> Words:
         """That block. `earlier` `[earlier - drifted, rows]`, `own` `[counts, rows]`.
 
         `drifted` `[drifted, rows and those that are gone]`. `present[l]`: the rows of layer l.
         """
         every = np.concatenate([earlier, own])
-        numbers = {place: at for at, place in enumerate((*range(len(earlier)), *range(self.earlier, self.earlier + self.counts)))}
-        parts = []
+        numbers = {
+            place: at
+            for at, place in enumerate(
+                (*range(len(earlier)), *range(self.earlier, self.earlier + self.counts))
+            )
+        }
+        parts: list[Words] = []
         for layer, rows in zip(self.layers, present, strict=True):
             masks = every[[numbers[int(place)] for place in layer.members]][:, rows]
             parts.append(np.bincount(layer.places(masks), minlength=layer.atoms))
@@ -213,12 +224,17 @@ class Guard:
         return np.concatenate(parts).astype(np.int64) if parts else _NONE
 
     def too_close(
-        self, session: Session, shared: SecretTensor, opened: SecretTensor | None, opens: SecretTensor, terms: Terms
+        self,
+        session: Session,
+        shared: SecretTensor,
+        opened: SecretTensor | None,
+        opens: SecretTensor,
+        terms: Terms,
     ) -> SecretTensor | None:
         """1 if a difference tells of fewer than k records, else 0; None if there is nothing to compare.
 
-        `shared` `[holders, elements]`; `opened` `[earlier]` and `opens` `[counts]`: 0/1, what has opened and what would.
-        Opens nothing. About 30 rounds, whatever the number of cohorts.
+        `shared` `[holders, elements]`; `opened` `[earlier]` and `opens` `[counts]`: 0/1, what has opened and
+        what would. Opens nothing. About 30 rounds, whatever the number of cohorts.
         """
         flags = opens if opened is None else mpc.concat([opened, opens])
         parts = np.cumsum([layer.atoms for layer in self.layers]).tolist()
@@ -235,7 +251,8 @@ class Guard:
         return mpc.concat(found).sum() > 0
 
     def _drifted(self, shared: SecretTensor, flags: SecretTensor, terms: Terms) -> list[SecretTensor]:
-        """Of pairs with cohorts whose records have changed: their symmetric difference, and its complement."""
+        """Of pairs with cohorts whose records have changed: their symmetric difference, and its
+        complement."""
         differences, total = shared[:, :-1], shared[:, -1:]
         complements = total.broadcast_to(differences.shape) - differences
         small = 1 - _pass(mpc.concat([differences, complements], 1), terms)
@@ -274,35 +291,13 @@ def _any_copy(layer: Layer, flags: SecretTensor) -> SecretTensor:
 
 def _combined(entries: Entries, records: SecretTensor, known: SecretTensor, terms: Terms) -> SecretTensor:
     """Of the larger combinations. A product of what is not zero with every holder's records of the atom."""
-    size = entries.row.size
-    values = _scattered(known, entries.cohort, entries.factor, entries.entry, size, entries.bound)
+    known = mpc.concat([known, known.lift(np.ones(1, dtype=np.int64))])
+    values = mpc.sum_by(known[entries.cohort] * entries.factor, entries.entry, entries.row.size)
     told = values != 0
-    wide = told.reshape(1, -1).broadcast_to((records.shape[0], size))
-    here = wide * records[:, entries.atom]
-    sizes = here.linear(partial(_summed, rows=entries.row, count=entries.rows), bound=records.bound * 1)
-    anything = _scattered(told, np.arange(size), np.ones(size, dtype=np.int64), entries.row, entries.rows, size) > 0
+    here = told.reshape(1, -1).broadcast_to((records.shape[0], entries.row.size)) * records[:, entries.atom]
+    sizes = mpc.sum_by(here, entries.row, entries.rows)
+    anything = mpc.sum_by(told, entries.row, entries.rows) > 0
     return anything * (1 - _pass(sizes, terms)).view(bound=1)
-
-
-def _scattered(
-    x: SecretTensor, take: Integers, factor: Integers, place: Integers, size: int, bound: int
-) -> SecretTensor:
-    """`[size]` with the sum of `factor * x[take]` at each `place`. No message."""
-    import torch
-
-    source, factors, target = (torch.from_numpy(np.ascontiguousarray(one)) for one in (take, factor, place))
-
-    def spread(words: torch.Tensor) -> torch.Tensor:
-        return words.new_zeros(size).index_add(0, target.to(words.device), words[source] * factors)
-
-    return x.view(scale=INTEGER, bound=1).linear(spread, bound=max(1, bound))
-
-
-def _summed(words: torch.Tensor, rows: Integers, count: int) -> torch.Tensor:
-    """`[holders, count]`: the sums of the words `[holders, n]` by `rows`."""
-    import torch
-
-    return words.new_zeros((words.shape[0], count)).index_add(1, torch.from_numpy(np.ascontiguousarray(rows)), words)
 
 
 def too_close() -> TooClose:

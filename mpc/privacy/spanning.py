@@ -1,10 +1,10 @@
 """Combinations of a large system: not all of them, but those that follow from a few bases.
 
 Each basis gives the dependencies of cohorts (a cohort as a combination of basis cohorts) and the rows of the
-reduced echelon form. Both are elementary, and an atom that the cohorts determine alone is a row of every echelon
-form. Sums and differences of two where something cancels are those of neighbouring bases, the more so as what
-cancels may be the one cohort that stayed closed. Three cohorts, one of them split by the two others, are found
-without a basis.
+reduced echelon form. Both are elementary, and an atom that the cohorts determine alone is a row of every
+echelon form. Sums and differences of two where something cancels are those of neighbouring bases, the more so
+as what cancels may be the one cohort that stayed closed. Three cohorts, one of them split by the two others,
+are found without a basis.
 """
 
 from __future__ import annotations
@@ -154,8 +154,8 @@ def _splits(common: npt.NDArray[np.float32], three: npt.NDArray[np.float32], pla
 def _useful(found: Words, system: System) -> Words:
     """Of `found` `[c, d + 1]` those that may have a small support for some choice of cohorts that opened.
 
-    Two cohorts are pairs. Cohorts of one sign never cancel. Of up to `_MOST_OPENED`, each choice is tried: its
-    support must not be empty nor contain a cohort of the choice, which has k records.
+    Two cohorts are pairs. Cohorts of one sign never cancel. Of up to `_MOST_OPENED`, each choice is tried:
+    its support must not be empty nor contain a cohort of the choice, which has k records.
     """
     taking = found[:, :-1] != 0
     opposed = (found > 0).any(axis=1) & (found < 0).any(axis=1)
@@ -170,7 +170,8 @@ def _useful(found: Words, system: System) -> Words:
 
 
 def _any_choice(found: Words, system: System, size: int) -> Bools:
-    """Whether some choice of at least three of the `size` cohorts of each, a new one among them, may be small."""
+    """Whether some choice of at least three of the `size` cohorts of each, a new one among them, may be
+    small."""
     members = np.nonzero(found[:, :-1])[1].reshape(-1, size)
     sets = system.columns[members]  # [c, size, n]
     parts = sets * np.take_along_axis(found, members, axis=1)[:, :, None]

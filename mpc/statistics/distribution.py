@@ -24,7 +24,7 @@ from mpc.statistics.outcome import Outcome, Value
 from mpc.statistics.parameters import whole_number
 from mpc.statistics.program import Block, Given, RowFacts, RowProgram, Target, Wanted
 from mpc.statistics.results import Result, frame_of, key_of, places, unwrap
-from mpc.statistics.rows import ColumnSpec, Rows
+from mpc.statistics.rows import ColumnSpec, Mask, Rows
 from mpc.statistics.statistic import Opened, Quantity, Statistic
 
 if TYPE_CHECKING:
@@ -216,11 +216,11 @@ class Distribution(Statistic):
 
     def quantities(self) -> tuple[Quantity, ...]:
         """How many values there are."""
-        return (Quantity(N),)
+        return (Quantity(N, values=(self.column.name,)),)
 
-    def summarise(self, rows: Rows) -> list[int]:
-        """That number."""
-        return [int(rows.present[self.column.name].sum())]
+    def cohorts(self, rows: Rows) -> list[Mask]:
+        """The rows with a value."""
+        return [rows.present[self.column.name]]
 
     def targets(self) -> tuple[UpTo, ...]:
         """One a point."""

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 _DIGEST: Final = bytes(32)
 #: A weight: the total of what is contributed, and the largest contributions.
 WEIGHT_WORDS: Final = 1 + MAX_DOMINANT
-_NO_MASKS: Final[npt.NDArray[np.bool_]] = np.zeros((0, 0), dtype=np.bool_)
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,7 +57,8 @@ class Answer:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Memory:
-    """A holder's masks of earlier cohorts: over its rows, and over rows that have changed, as `Guard` has them."""
+    """A holder's masks of earlier cohorts: over its rows, and over rows that have changed, as `Guard` has
+    them."""
 
     earlier: npt.NDArray[np.bool_]
     drifted: npt.NDArray[np.bool_]
@@ -159,8 +159,8 @@ class JointQuery(Layout):
     def at_holder(self, rows: Rows, holder: int, memory: Memory | None = None) -> dict[str, Words]:
         """The words of each block for this holder's own selected rows.
 
-        `memory`: of earlier cohorts; None where the query stands beside none. Raises `RangeError` if the rows do
-        not fit what the plan says of them in public.
+        `memory`: of earlier cohorts; None where the query stands beside none. Raises `RangeError` if the rows
+        do not fit what the plan says of them in public.
         """
         self._check_rows(rows, holder)
         blocks = self._sums_of(rows)
@@ -169,7 +169,7 @@ class JointQuery(Layout):
                 _named(program, name): words for name, words in program.at_holder(rows, holder).items()
             }
         if self.guard is not None and self.guard.elements:
-            blocks["atoms"] = self._atoms_of(rows, self.guard, memory or Memory(_NO_MASKS, _NO_MASKS))
+            blocks["atoms"] = self._atoms_of(rows, self.guard, memory or _remembers_nothing(rows.count))
         return blocks
 
     def _sums_of(self, rows: Rows) -> dict[str, Words]:
@@ -192,13 +192,19 @@ class JointQuery(Layout):
 
     def _atoms_of(self, rows: Rows, guard: Guard, memory: Memory) -> Words:
         """The block of the guard."""
-        earlier = memory.earlier.reshape(guard.earlier - guard.drifted, rows.count)
-        drifted = memory.drifted.reshape(guard.drifted, -1)
+        fits = memory.earlier.shape == (guard.earlier - guard.drifted, rows.count)
+        if not fits or len(memory.drifted) != guard.drifted or memory.drifted.shape[1] < rows.count:
+            raise RangeError(
+                "A holder's memory of earlier questions is not that of the parties.",
+                remedy="Ask again; if it stays so, its operator restores the node's state from a backup.",
+            )
         present = [
-            np.logical_and.reduce([np.ones(rows.count, bool), *(rows.present[name] for name in layer.present)])
+            np.logical_and.reduce(
+                [np.ones(rows.count, bool), *(rows.present[name] for name in layer.present)]
+            )
             for layer in guard.layers
         ]
-        return guard.at_holder(earlier, drifted, self.cohorts(rows), present)
+        return guard.at_holder(memory.earlier, memory.drifted, self.cohorts(rows), present)
 
     @cached_property
     def columns_used(self) -> tuple[str, ...]:
@@ -271,9 +277,10 @@ class JointQuery(Layout):
     ) -> Answer:
         """From the holders' shares, by name in the plan's order, to what may be sealed.
 
-        `opened`: this party's shares of what earlier questions opened, in the guard's order. First the parties
-        compare `digest`, of their public parameters, and the copies of the shares. Raises `ProtocolAbort` and
-        `InputMismatch` for what differs, `TooClose` where the guard does not let it be answered.
+        `opened`: this party's shares of what earlier questions opened, in the guard's order. First the
+        parties compare `digest`, of their public parameters, and the copies of the shares. Raises
+        `ProtocolAbort` and `InputMismatch` for what differs, `TooClose` where the guard does not let it be
+        answered.
         """
         session.agree(digest, "the plan's parameters")
         kept = {"what opened earlier": list(opened)} if opened else {}
@@ -298,7 +305,8 @@ class JointQuery(Layout):
     def on_shares(
         self, session: Session, inputs: Sequence[Given], terms: Terms, opened: Sequence[Any] = ()
     ) -> tuple[Answer, SecretTensor | None]:
-        """What the gate lets through, and whether the question is too close to earlier ones (None: not asked).
+        """What the gate lets through, and whether the question is too close to earlier ones (None: not
+        asked).
 
         `inputs[h][block]` is the flat share of holder h's block; its words are checked against the catalogue.
         Reveals nothing; traffic depends on public facts only. Rounds: about 16, and those of the programs.
@@ -321,12 +329,12 @@ class JointQuery(Layout):
         earlier = mpc.concat([session.secret(one, INTEGER, 1) for one in opened]) if opened else None
         if self.tables:
             passed = passed * kept_open(counts, passed, _joined(earlier, passed), self.tables, terms)
-        close = self.guard and self._compared(session, self.guard, blocks, earlier, passed, terms)
+        close = self._compared(session, blocks, earlier, passed, terms)
         gate = Gate(passed, broken)
         ruled = self._ruled_sums(blocks, weighed, terms)
         ruled += [
-            Ruled(*found, [one.count for one in program.wanted])
-            for found, (program, _) in zip(made, self.programs, strict=True)
+            Ruled(flags, values, [one.count for one in program.wanted])
+            for (flags, values), (program, _) in zip(made, self.programs, strict=True)
         ]
         return Answer(gate.release(shown, ruled), gate.opens), close
 
@@ -361,15 +369,14 @@ class JointQuery(Layout):
     def _compared(
         self,
         session: Session,
-        guard: Guard,
         blocks: Mapping[str, SecretTensor],
         earlier: SecretTensor | None,
         passed: SecretTensor,
         terms: Terms,
     ) -> SecretTensor | None:
-        if not guard.elements:
+        if self.guard is None or not self.guard.elements:
             return None
-        return guard.too_close(session, blocks["atoms"], earlier, passed, terms)
+        return self.guard.too_close(session, blocks["atoms"], earlier, passed, terms)
 
     def _received(
         self, session: Session, inputs: Sequence[Given]
@@ -461,6 +468,11 @@ def _own(program: RowProgram, shares: Given) -> Given:
     """A program's own blocks, by its own names."""
     prefix = _named(program, "")
     return {name.removeprefix(prefix): share for name, share in shares.items() if name.startswith(prefix)}
+
+
+def _remembers_nothing(rows: int) -> Memory:
+    none = np.zeros((0, rows), dtype=np.bool_)
+    return Memory(none, none)
 
 
 def _joined(earlier: SecretTensor | None, own: SecretTensor) -> SecretTensor:

@@ -170,7 +170,8 @@ class Layout:
         return np.array(masks, dtype=np.bool_).reshape(len(self.counts), rows.count)
 
     def cuts(self) -> dict[str, set[int]]:
-        """By column: the words from which on a row belongs to other cohorts, for the groups and the statistics."""
+        """By column: the words from which on a row belongs to other cohorts, for the groups and the
+        statistics."""
         found = {name: set(range(len(self.facts.columns[name].levels))) for name in self.facts.group_by}
         for statistic in self.statistics:
             for name, words in statistic.cuts().items():

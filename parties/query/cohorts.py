@@ -1,9 +1,10 @@
 """What a question is compared with: its cohorts and earlier ones as public atoms (`mpc.privacy.guard`).
 
-Every holder, party and recipient makes the same from the plans alone. The attribute space is cut at every word
-that a filter, a group or a bin of these questions mentions; one point of each cell stands for it, and the very
-code that selects a holder's rows says which cohorts it belongs to. Cells that belong to the same cohorts are one
-atom. A holder's rows in a question differ by who takes part in it, so holders count as a column too.
+Every holder, party and recipient makes the same from the plans alone. The attribute space is cut at every
+word that a filter, a group or a bin of these questions mentions; one point of each cell stands for it, and
+the very code that selects a holder's rows says which cohorts it belongs to. Cells that belong to the same
+cohorts are one atom. A holder's rows in a question differ by who takes part in it, so holders count as a
+column too.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class Cohort:
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """A point of every cell of the attribute space, as rows. `lacks[c]`: those without a value in column c."""
+    """A point of every cell of the attribute space, as rows. `lacks[c]`: those without a value in column
+    c."""
 
     rows: Rows
     lacks: Mapping[str, Masks]
@@ -57,13 +59,15 @@ class Grid:
 def guarded(question: Question, earlier: Sequence[Question], drifted: int = 0) -> Question:
     """The question beside `earlier` ones, in this order; to be asked of those that their plans let answer.
 
-    `drifted`: so many counts of still earlier ones, over records that have changed since. Raises `TooClose` where
-    so many ways to cut the data come together that their combinations cannot be looked at.
+    `drifted`: so many counts of still earlier ones, over records that have changed since. Raises `TooClose`
+    where so many ways to cut the data come together that their combinations cannot be looked at.
     """
-    level = question.plan.differencing
+    level = Differencing(question.plan.differencing)
     if level == Differencing.COMBINATIONS:
         layers = _layers(question, earlier, drifted)
-        return _beside(question, Guard(_counts(earlier) + drifted, drifted, len(question.query.counts), layers))
+        return _beside(
+            question, Guard(_counts(earlier) + drifted, drifted, len(question.query.counts), layers)
+        )
     told = _counts(earlier) + drifted if level == Differencing.PAIRS else 0
     return _beside(question, Guard(told, told, len(question.query.counts) if told else 0, ()))
 
@@ -95,7 +99,8 @@ def _layers(question: Question, earlier: Sequence[Question], drifted: int) -> tu
 
 
 def _cohorts(questions: Sequence[Question], drifted: int) -> list[Cohort]:
-    """Those of all questions; what has drifted stands between earlier counts and those of the last question."""
+    """Those of all questions; what has drifted stands between earlier counts and those of the last
+    question."""
     found = []
     member = 0
     for place, one in enumerate(questions):
@@ -140,7 +145,8 @@ def _columns_of(question: Question) -> frozenset[str]:
 
 
 def _with_gaps(cohorts: Sequence[Cohort], grid: Grid, specs: Columns, own: int) -> list[Cohort]:
-    """Beside cohorts with a value of a column that is cut: those without one, whose number opens with theirs."""
+    """Beside cohorts with a value of a column that is cut: those without one, whose number opens with
+    theirs."""
     made = list(cohorts)
     for one in cohorts:
         made += [
@@ -212,8 +218,9 @@ def _mask(question: Question, masks: Masks, cohort: Cohort, grid: Grid) -> Masks
         return masks[cohort.count]
     query = question.query
     group = query.cells[query.counts[cohort.count].cell].group
-    inside: Masks = query.facts.members(question.select(grid.rows))(group)
-    return inside & grid.lacks[cohort.gaps_of]
+    inside = query.facts.members(question.select(grid.rows))(group)
+    made: Masks = np.logical_and(inside, grid.lacks[cohort.gaps_of])
+    return made
 
 
 def _atoms(masks: Masks) -> tuple[Masks, npt.NDArray[np.int64]]:
@@ -234,10 +241,10 @@ def _only(cells: Masks, atom_of: npt.NDArray[np.int64], atoms: int) -> Masks:
 def _too_many(points: Mapping[str, Sequence[object]]) -> TooClose:
     most = sorted(points, key=lambda name: -len(points[name]))[:5]
     return TooClose(
-        "This question and the earlier ones of its study and analyst cut the data in too many ways to look at all "
-        f"their combinations (rule {RULE}): above all by {', '.join(most)}.",
-        remedy="Ask of columns and limits that were used before. Columns of which no value is missing cost less if "
-        "the schema says that they are complete.",
+        "This question and the earlier ones of its study and analyst cut the data in too many ways to look "
+        f"at all their combinations (rule {RULE}): above all by {', '.join(most)}.",
+        remedy="Ask of columns and limits that were used before. Columns of which no value is missing cost "
+        "less if the schema says that they are complete.",
     )
 
 
@@ -256,9 +263,11 @@ def _tables(question: Question, guard: Guard) -> tuple[Table, ...]:
     number = {int(member): place for place, member in reversed(list(enumerate(layer.members)))}
     found = []
     for cells in _families(question):
-        totals = _totals(layer, [number[guard.earlier + cell] for cell in cells])
+        # cells that cannot have records are 0 whoever is asked
+        real = tuple(cell for cell in cells if layer.told[number[guard.earlier + cell]].any())
+        totals = _totals(layer, [number[guard.earlier + cell] for cell in real]) if len(real) > 1 else ()
         if totals:
-            found.append(Table(cells, totals))
+            found.append(Table(real, totals))
     return tuple(found)
 
 
@@ -281,6 +290,6 @@ def _totals(layer: Layer, places: Sequence[int]) -> tuple[int, ...]:
     union = cells.any(0)
     columns = layer.depends[list(places)].any(0)
     gaps = layer.missing[columns].any(0) if columns.any() else np.zeros_like(union)
-    around = ~(union & ~layer.told).any(1) & ~(layer.told & ~union & ~gaps).any(1)
+    around: Masks = np.logical_not((union & ~layer.told).any(1) | (layer.told & ~union & ~gaps).any(1))
     around[list(places)] = False
     return tuple(sorted({int(layer.members[place]) for place in np.flatnonzero(around)}))

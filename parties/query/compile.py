@@ -28,7 +28,8 @@ class Question:
         return tuple(sorted({*self.query.columns_used, *filtered}))
 
     def cuts(self) -> dict[str, set[int]]:
-        """By column: the words from which on a row belongs to other cohorts; none where presence alone counts."""
+        """By column: the words from which on a row belongs to other cohorts; none where presence alone
+        counts."""
         found = self.query.cuts()
         if self.plan.where is not None:
             for name in self.plan.where.columns:

@@ -73,6 +73,7 @@ class Plan(_Model):
     group_by: tuple[str, ...] = Field(default=(), max_length=8)
     statistics: tuple[StatisticSpec, ...] = Field(min_length=1, max_length=MAX_STATISTICS)
     minimum_count: int = Field(default=1, ge=1, le=10**6)
+    differencing: Literal[0, 1, 2] = 2
 
     @property
     def title(self) -> str:
