@@ -1,17 +1,18 @@
 """Which combinations of counts are worth a check: the public part of differencing by several questions.
 
-Who knows the counts of cohorts knows every rational combination of them. A combination sum_j a_j * cohort_j is a
-function on the atoms, the classes of points that no predicate tells apart; it is dangerous if the atoms on which
-it is not zero, its support, hold fewer than k records and at least one. How many records an atom holds is
-secret, and so is which cohorts opened. So what is listed here is checked on shares, where a cohort that stayed
-closed drops out of its combination; what remains is a combination too. total - A - B - C = 0 with A closed is A.
+Who knows the counts of cohorts knows every rational combination of them. A combination sum_j a_j * cohort_j
+is a function on the atoms, the classes of points that no predicate tells apart; it is dangerous if the atoms
+on which it is not zero, its support, hold fewer than k records and at least one. How many records an atom
+holds is secret, and so is which cohorts opened. So what is listed here is checked on shares, where a cohort
+that stayed closed drops out of its combination; what remains is a combination too. total - A - B - C = 0 with
+A closed is A.
 
-Every vector of a space is a sum of its elementary ones, those of minimal support, and the support is the union
-of theirs (Rockafellar, The elementary vectors of a subspace of R^N, 1969). So it is enough to check those, and of
-these, those whose support contains no cohort that is open: that one has k records already. In a small system all
-are listed, each over all choices of cohorts (`Combinations.complete`). In a large one these are: dependencies
-of cohorts and rows of the reduced echelon form for several bases, and the sums and differences of two of them.
-The tracker of Denning, Denning and Schwartz (The tracker, 1979) is such a sum.
+Every vector of a space is a sum of its elementary ones, those of minimal support, and the support is the
+union of theirs (Rockafellar, The elementary vectors of a subspace of R^N, 1969). So it is enough to check
+those, and of these, those whose support contains no cohort that is open: that one has k records already. In a
+small system all are listed, each over all choices of cohorts (`Combinations.complete`). In a large one these
+are: dependencies of cohorts and rows of the reduced echelon form for several bases, and the sums and
+differences of two of them. The tracker of Denning, Denning and Schwartz (The tracker, 1979) is such a sum.
 
 Nothing here is secret: all of it follows from the predicates asked.
 """
@@ -35,27 +36,27 @@ Words = npt.NDArray[np.int64]
 class Limits:
     """How much is listed; the shortest comes first and what is over is left out.
 
-    `pairs`, `pair_entries`: pairs, and pairs times atoms. `candidates`: combinations of three cohorts and more.
-    `entries`: atoms in the union of a combination's cohorts, over all combinations. `minors`: places that a
-    complete list tries. `pool`: vectors of a large system that are added to each other. `triples`: combinations
-    of three cohorts that are listed for no other reason.
+    `pairs`, `pair_entries`: pairs, and pairs times atoms. `candidates`: combinations of three cohorts and
+    more. `entries`: atoms in the union of a combination's cohorts, over all combinations. `minors`: places
+    that a complete list tries. `pool`: vectors of a large system that are added to each other. `triples`:
+    combinations of three cohorts that are listed for no other reason.
     """
 
     pairs: int = 1 << 16
-    pair_entries: int = 1 << 25
+    pair_entries: int = 1 << 26
     candidates: int = 1 << 11
-    entries: int = 1 << 19
+    entries: int = 1 << 20
     minors: int = 60_000
     pool: int = 256
-    triples: int = 512
+    triples: int = 128
 
 
 @dataclass(frozen=True)
 class Combinations:
     """What to check before a question is answered.
 
-    `copies`: rows of `told` that are one cohort, open if one of them is. `distinct` `[d, atoms]`: these cohorts.
-    `coefficients` `[c, d]` and `constant` `[c]`: with flags f, the function constant + sum_j f_j *
+    `copies`: rows of `told` that are one cohort, open if one of them is. `distinct` `[d, atoms]`: these
+    cohorts. `coefficients` `[c, d]` and `constant` `[c]`: with flags f, the function constant + sum_j f_j *
     coefficient_j * distinct_j must not have a support of 1 to k - 1 records. `complete`: no other combination
     can have one, if these and the pairs have none and the earlier questions had none.
     """
@@ -78,7 +79,7 @@ def combinations(told: Bools, old: int, *, whole: bool = True, limits: Limits | 
     copies, distinct = _distinct(told)
     new = np.array([group[-1] >= old for group in copies], dtype=bool)
     # nobody learns from a cohort of no atoms, nor from one of all if the number of all records is known
-    useful = distinct.any(axis=1) & ~(distinct.all(axis=1) & whole)
+    useful = np.asarray(distinct.any(axis=1) & ~(distinct.all(axis=1) & whole))
     differences = pairs(distinct, new & useful, useful, whole, limits.pairs, limits.pair_entries)
     system = System.of(distinct, new, useful, whole)
     every = elementary.every(system, limits.minors)
