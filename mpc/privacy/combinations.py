@@ -43,12 +43,12 @@ class Limits:
     """
 
     pairs: int = 1 << 16
-    pair_entries: int = 1 << 25
+    pair_entries: int = 1 << 26
     candidates: int = 1 << 11
-    entries: int = 1 << 19
+    entries: int = 1 << 20
     minors: int = 60_000
     pool: int = 256
-    triples: int = 512
+    triples: int = 128
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def combinations(told: Bools, old: int, *, whole: bool = True, limits: Limits | 
     copies, distinct = _distinct(told)
     new = np.array([group[-1] >= old for group in copies], dtype=bool)
     # nobody learns from a cohort of no atoms, nor from one of all if the number of all records is known
-    useful = distinct.any(axis=1) & ~(distinct.all(axis=1) & whole)
+    useful = np.asarray(distinct.any(axis=1) & ~(distinct.all(axis=1) & whole))
     differences = pairs(distinct, new & useful, useful, whole, limits.pairs, limits.pair_entries)
     system = System.of(distinct, new, useful, whole)
     every = elementary.every(system, limits.minors)

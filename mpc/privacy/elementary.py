@@ -50,7 +50,7 @@ class System:
 
     def values(self, coefficients: Words) -> Words:
         """The functions `[c, n]` of `coefficients` `[c, d + 1]`; exact below 2^53."""
-        return (coefficients.astype(np.float64) @ self.columns).astype(np.int64)
+        return np.asarray((coefficients.astype(np.float64) @ self.columns).astype(np.int64))
 
 
 def normal(coefficients: Words) -> Words:
@@ -60,7 +60,7 @@ def normal(coefficients: Words) -> Words:
     first = (coefficients != 0).argmax(axis=1)
     coefficients *= np.sign(coefficients[np.arange(len(first)), first])[:, None]
     _, places = np.unique([row.tobytes() for row in coefficients], return_index=True)
-    return coefficients[np.sort(places)]
+    return np.asarray(coefficients[np.sort(places)])
 
 
 def every(system: System, minors: int) -> Words | None:
@@ -123,18 +123,18 @@ def _needed(listed: Words, system: System) -> Words:
     order = np.argsort(-taking.sum(axis=1), kind="stable")
     order = order[(targets | ~supports.any(axis=1))[order]]
     if len(order) > _MOST_COMPARED:
-        return listed[targets]
+        return np.asarray(listed[targets])
     kept: list[int] = []
     needed: set[int] = set()
     for i in order.tolist():
-        implying = _implying(listed, taking, inside, i, np.array(kept, dtype=np.int64)) if targets[i] else []
-        if len(implying):
+        implying = _implying(listed, taking, inside, i, np.array(kept, dtype=np.int64))
+        if targets[i] and implying.size:
             needed.add(int(implying[0]))
             continue
         kept.append(i)
         if targets[i]:
             needed.add(i)
-    return listed[sorted(needed)]
+    return np.asarray(listed[sorted(needed)])
 
 
 def _implying(listed: Words, taking: Bools, inside: Bools, place: int, kept: Words) -> Words:
@@ -145,4 +145,4 @@ def _implying(listed: Words, taking: Bools, inside: Bools, place: int, kept: Wor
     shared = np.append(own, True)
     first = int(own.argmax())
     same = listed[candidates] * listed[place, first] == listed[place] * listed[candidates, first][:, None]
-    return candidates[same[:, shared].all(axis=1)]
+    return np.asarray(candidates[same[:, shared].all(axis=1)])

@@ -2,7 +2,7 @@
 
 Matrices are reduced modulo a prime of 21 bits and only what lifts to small integers is used, so everything
 fits a float64: residues are centred, |r| <= p / 2 < 2^20, and a product of two matrices is exact as long as
-it adds up at most 2^11 terms. Whoever lifts a residue checks it in int64 (`combinations` does): a prime that
+it adds up at most 2^11 terms. Whoever lifts a residue checks it in int64 (`spanning` does): a prime that
 divides a minor may lose a vector, and never makes a false one pass.
 """
 

@@ -25,6 +25,10 @@ Bools = npt.NDArray[np.bool_]
 LARGEST: Final = 64
 #: Combinations of so many cohorts are looked at for every choice of those that opened.
 _MOST_OPENED: Final = 5
+#: Multiplications of one reduction, up to which three bases are tried, beyond it two.
+_LIGHT: Final = 1 << 30
+#: Multiplications that the list of three cohorts may take; beyond, the smallest new cohorts alone take part.
+_MOST_SPLITTING: Final = 1 << 34
 #: Entries of an intermediate array.
 _CHUNK: Final = 1 << 23
 
@@ -43,18 +47,20 @@ def search(system: System, pool: int, triples: int) -> Words:
 
 
 def _orders(system: System) -> list[tuple[Words, Words]]:
-    """Rows and columns by preference: new cohorts last, coarse or fine ones first; then new cohorts first."""
+    """Rows and columns by preference: coarse cohorts first, the new ones first, fine ones first."""
     rows, constant = system.rows, len(system.new) - 1
     atoms = system.columns[rows] @ system.weight
     late = system.new[rows]
     common = np.argsort(-system.columns[rows].sum(axis=0), kind="stable")
     rare = common[::-1].copy()
     free = rows != constant  # the constant is always open: in a basis it is never missing
-    return [
+    orders = [
         (rows[np.lexsort((-atoms, late, free))], common),
-        (rows[np.lexsort((atoms, late, free))], rare),
         (rows[np.lexsort((atoms, ~late, free))], rare),
+        (rows[np.lexsort((atoms, late, free))], rare),
     ]
+    work = len(rows) * len(common) * min(len(rows), len(common))
+    return orders if work <= _LIGHT else orders[:2]
 
 
 def _vectors(system: System, reduced: Reduced) -> Words:
@@ -112,7 +118,11 @@ def _triples(system: System, most: int) -> Words:
     weighted = sets * system.weight.astype(np.float32)
     common = weighted @ sets.T
     best = np.zeros((0, 4), dtype=np.int64)
-    for place in np.flatnonzero(system.new[rows]).tolist():
+    news = np.flatnonzero(system.new[rows])
+    news = news[np.argsort(common.diagonal()[news], kind="stable")][
+        : _MOST_SPLITTING // max(1, sets.size * len(sets))
+    ]
+    for place in news.tolist():
         three = (weighted * sets[place]) @ sets.T
         best = np.vstack([best, _splits(common, three, place, most)])
         best = best[np.argsort(best[:, 0], kind="stable")][:most]
@@ -166,12 +176,11 @@ def _useful(found: Words, system: System) -> Words:
         for start in range(0, len(places), step):
             part = places[start : start + step]
             keep[part] = _any_choice(found[part], system, size)
-    return found[keep]
+    return np.asarray(found[keep])
 
 
 def _any_choice(found: Words, system: System, size: int) -> Bools:
-    """Whether some choice of at least three of the `size` cohorts of each, a new one among them, may be
-    small."""
+    """Whether some choice of three cohorts and more of the `size` of each, one of them new, may be small."""
     members = np.nonzero(found[:, :-1])[1].reshape(-1, size)
     sets = system.columns[members]  # [c, size, n]
     parts = sets * np.take_along_axis(found, members, axis=1)[:, :, None]

@@ -1,5 +1,4 @@
-"""Candidates cover what an attacker can derive: attacks by name, and every elementary vector of small
-systems."""
+"""Candidates cover what an attacker can derive: attacks by name, and all vectors of small systems."""
 
 from __future__ import annotations
 
@@ -45,8 +44,7 @@ def rational(sets: NDArray[np.bool_]) -> list[Row]:
 
 
 def elementary_vectors(sets: NDArray[np.bool_]) -> set[tuple[Fraction, ...]]:
-    """Vectors of minimal support in the span of the rows: of each choice of zeros that leaves one
-    dimension."""
+    """Vectors of minimal support in the span of the rows: what is left by zeros of one rank less."""
     basis = echelon(rational(sets))
     rank, atoms = len(basis), sets.shape[1]
     found = set()
