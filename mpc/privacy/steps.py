@@ -21,7 +21,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import torch
 
 import mpc
 from mpc.privacy import minimum_count
@@ -63,13 +62,10 @@ def passes(events: SecretTensor, terms: Terms, at_risk: SecretTensor | None = No
 def _blocks(events: SecretTensor) -> SecretTensor:
     """`[holders, ..., 2 points - 1]` events: of all points, then left and right of each inner end."""
     points = events.shape[-1]
-    starts, ends = (torch.from_numpy(edges) for edges in halves(points))
-
-    def sums(words: torch.Tensor) -> torch.Tensor:
-        before = torch.nn.functional.pad(words.cumsum(-1), (1, 0))
-        return before[..., ends] - before[..., starts]
-
-    return events.linear(sums, bound=events.bound * points)
+    starts, ends = halves(points)
+    before = mpc.concat([events[..., :1] * 0, mpc.cumulative_sum(events, -1)], axis=-1)
+    blocks = mpc.take(before, ends, -1) - mpc.take(before, starts, -1)
+    return blocks.view(bound=events.bound * points)
 
 
 def halves(points: int) -> tuple[Words, Words]:
