@@ -8,8 +8,9 @@ block. Point t opens if both halves of that block pass; the last point opens if 
 
 Why it holds: let s < t open next to each other, as the middles of S and of T. If T lies in S's right half,
 T's left half lies between them; if S lies in T's left half, S's right half does; if they are apart, S's right
-half does. So there is always a half between them that passes. A point that does not open says that in one
-half there are fewer than k beside the largest holder's: what any suppressed count says.
+half does. So there is always a half between them that passes. A point that does not open says that one half
+has fewer than k beside the largest holder's (or that too few are at risk): what any suppressed count says.
+Where a point inside the other half opens, it says which half.
 
 Blocks that pass stay within blocks that pass, so there is nothing to be carried down the tree: a comparison,
 ceil(log2 holders) products and one more, two with those at risk, whatever the number of points. Nothing opens
