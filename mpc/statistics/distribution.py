@@ -101,8 +101,8 @@ class Curves(RowProgram):
     def sentence(self) -> str:
         """What runs, for `explain`."""
         return (
-            f"Distribution functions run on shared counts; curves: {len(self.curves)}, points: {self.points}. "
-            "Nobody sees which of them open before they do."
+            f"Distributions run on shared counts; curves: {len(self.curves)}, points: {self.points}; "
+            "nobody sees which of them open before they do."
         )
 
 
