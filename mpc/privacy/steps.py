@@ -8,8 +8,9 @@ block. Point t opens if both halves of that block pass; the last point opens if 
 
 Why it holds: let s < t open next to each other, as the middles of S and of T. If T lies in S's right half,
 T's left half lies between them; if S lies in T's left half, S's right half does; if they are apart, S's right
-half does. So there is always a half between them that passes. A point that does not open says that in one
-half there are fewer than k beside the largest holder's: what any suppressed count says.
+half does. So there is always a half between them that passes. A point that does not open says that one half
+has fewer than k beside the largest holder's (or that too few are at risk): what any suppressed count says.
+Where a point inside the other half opens, it says which half.
 
 Blocks that pass stay within blocks that pass, so there is nothing to be carried down the tree: a comparison,
 ceil(log2 holders) products and one more, two with those at risk, whatever the number of points. Nothing opens
@@ -21,7 +22,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import torch
 
 import mpc
 from mpc.privacy import minimum_count
@@ -63,13 +63,10 @@ def passes(events: SecretTensor, terms: Terms, at_risk: SecretTensor | None = No
 def _blocks(events: SecretTensor) -> SecretTensor:
     """`[holders, ..., 2 points - 1]` events: of all points, then left and right of each inner end."""
     points = events.shape[-1]
-    starts, ends = (torch.from_numpy(edges) for edges in halves(points))
-
-    def sums(words: torch.Tensor) -> torch.Tensor:
-        before = torch.nn.functional.pad(words.cumsum(-1), (1, 0))
-        return before[..., ends] - before[..., starts]
-
-    return events.linear(sums, bound=events.bound * points)
+    starts, ends = halves(points)
+    before = mpc.concat([events[..., :1] * 0, mpc.cumulative_sum(events, -1)], axis=-1)
+    blocks = mpc.take(before, ends, -1) - mpc.take(before, starts, -1)
+    return blocks.view(bound=events.bound * points)
 
 
 def halves(points: int) -> tuple[Words, Words]:

@@ -101,7 +101,7 @@ class Curves(RowProgram):
     def sentence(self) -> str:
         """What runs, for `explain`."""
         return (
-            f"Distribution functions run on shared counts: {len(self.curves)} curves, {self.points} points; "
+            f"Distributions run on shared counts; curves: {len(self.curves)}, points: {self.points}; "
             "nobody sees which of them open before they do."
         )
 

@@ -21,6 +21,7 @@ from mpc.statistics.joint import JointQuery
 from mpc.statistics.results import Facts, Spent
 from mpc.statistics.rows import ColumnSpec, Rows
 from mpc.statistics.simulation import Asked, simulate
+from parties.client import connect
 from parties.query.text import parse_statistic
 
 mpl.use("agg")
@@ -77,7 +78,7 @@ def test_several_columns_lengths_and_groups_run_as_one_program(
     ]
     answer = ask({"x": X, "cost": COST, "g": G}, rows, requests, by=["g"], k=5)
     assert len(answer.query.programs) == 1
-    assert "6 curves" in answer.query.programs[0][0].sentence  # the same curve twice is one
+    assert "curves: 6" in answer.query.programs[0][0].sentence  # the same curve twice is one
     pooled = {name: np.concatenate([one[name] for one in data]) for name in ("x", "cost", "g")}
     for outcome in answer.outcomes:
         ((_, level),) = outcome.group
@@ -155,6 +156,14 @@ def test_the_table_has_a_row_a_point_and_marks_those_that_stayed_closed(
     assert (("a", "40"), "share") in frame.attrs["suppressed"]
     assert frame.loc["b"].isna().all().all()
     assert "g=a, x: <= 40" in result.suppressed
+
+
+def test_nodes_answer_it_as_the_pooled_cohort_does(hospitals: Any) -> None:
+    with connect(hospitals.config) as space:
+        found = space.dataset("gbsg2").distribution("age", 16)
+        assert "curves: 1, points: 16" in space.dataset("gbsg2").explain("distribution:age:16")
+    assert len(found.value) > 3
+    assert found.value == {edge: (hospitals.pooled.age <= edge).mean() for edge in found.value}
 
 
 def test_openings_name_the_rule_and_the_points() -> None:
