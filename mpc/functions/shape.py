@@ -21,7 +21,8 @@ from mpc.tensor import Axes, Public, SecretTensor, axes_of, concat, secrets, sta
 
 __all__ = [
     "Axes", "along", "axes_of", "axis_of", "concat", "cumulative_sum", "diff", "expand_dims", "flip",
-    "gathered", "in_front", "permute_dims", "reshape", "roll", "secrets", "squeeze", "stack", "sum_by", "take",
+    "gathered", "in_front", "permute_dims", "reshape", "roll", "secrets", "squeeze", "stack", "sum_by",
+    "take",
 ]  # fmt: skip
 
 
@@ -160,8 +161,8 @@ def cumulative_sum(x: SecretTensor, axis: int | None = None) -> SecretTensor:
 def sum_by(x: SecretTensor, places: Any, size: int) -> SecretTensor:
     """`[..., size]`: element j of the last axis is added to the sum at `places[j]`, 0 <= places[j] < size.
 
-    The bound grows with the most elements of a place. `RangeError` for places that do not fit, and if the bound
-    would leave the ring.
+    The bound grows with the most elements of a place. `RangeError` for places that do not fit, and if the
+    bound would leave the ring.
     """
     target = np.ascontiguousarray(places, dtype=np.int64)
     if target.shape != x.shape[-1:] or (target.size and not 0 <= target.min() <= target.max() < size):

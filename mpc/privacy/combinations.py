@@ -39,16 +39,18 @@ class Limits:
     `pairs`, `pair_entries`: pairs, and pairs times atoms. `candidates`: combinations of three cohorts and
     more. `entries`: atoms in the union of a combination's cohorts, over all combinations. `minors`: places
     that a complete list tries. `pool`: vectors of a large system that are added to each other. `triples`:
-    combinations of three cohorts that are listed for no other reason.
+    combinations of three cohorts that are listed for no other reason. `near`: of a study with over four
+    times as many cohorts, how many of each kind are combined.
     """
 
     pairs: int = 1 << 16
     pair_entries: int = 1 << 26
-    candidates: int = 1 << 11
-    entries: int = 1 << 20
+    candidates: int = 1 << 10
+    entries: int = 1 << 16
     minors: int = 60_000
     pool: int = 256
     triples: int = 128
+    near: int = 40
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,14 @@ def combinations(told: Bools, old: int, *, whole: bool = True, limits: Limits | 
     # nobody learns from a cohort of no atoms, nor from one of all if the number of all records is known
     useful = np.asarray(distinct.any(axis=1) & ~(distinct.all(axis=1) & whole))
     differences = pairs(distinct, new & useful, useful, whole, limits.pairs, limits.pair_entries)
-    system = System.of(distinct, new, useful, whole)
+    near = _near(distinct, np.asarray(new & useful), limits.near)
+    system = System.of(distinct[near], new[near], useful[near], whole)
     every = elementary.every(system, limits.minors)
     listed = spanning.search(system, limits.pool, limits.triples) if every is None else every
-    listed = np.vstack([_complements(system), listed])
+    listed = _spread(np.vstack([_complements(system), listed]), near, len(distinct))
     kept = _shortest(listed, distinct, limits)
-    complete = every is not None and differences.complete and len(kept) == len(listed)
+    whole_list = every is not None and len(near) == len(distinct)
+    complete = whole_list and differences.complete and len(kept) == len(listed)
     return Combinations(copies, distinct, differences, kept[:, :-1], kept[:, -1], complete)
 
 
@@ -97,6 +101,30 @@ def _distinct(told: Bools) -> tuple[tuple[tuple[int, ...], ...], Bools]:
         copies.setdefault(row.tobytes(), []).append(place)
     groups = tuple(tuple(group) for group in copies.values())
     return groups, told[[group[0] for group in groups]]
+
+
+def _near(distinct: Bools, new: Bools, most: int) -> Words:
+    """The cohorts among which combinations are looked for: all of a study that has few.
+
+    Of many, beside the new ones: those that differ least from one of them, those that have most in common
+    with one, and the largest of those that no new one meets, which a total may leave out with it. `most` of
+    each kind.
+    """
+    if len(distinct) <= 4 * most:
+        return np.arange(len(distinct))
+    sets = distinct.astype(np.float32)
+    sizes, common = sets.sum(axis=1), sets[new] @ sets.T
+    apart = (sets[new].sum(axis=1)[:, None] + sizes - 2 * common).min(axis=0, initial=np.inf)
+    met = common.max(axis=0, initial=0)
+    orders = (np.lexsort((apart, new)), np.lexsort((-sizes, -met, new)), np.lexsort((-sizes, met > 0, new)))
+    return np.unique(np.concatenate([np.flatnonzero(new), *(order[:most] for order in orders)]))
+
+
+def _spread(listed: Words, near: Words, cohorts: int) -> Words:
+    """Coefficients of some cohorts, and the constant, as those of all."""
+    made = np.zeros((len(listed), cohorts + 1), dtype=np.int64)
+    made[:, near], made[:, -1] = listed[:, :-1], listed[:, -1]
+    return made
 
 
 def _complements(system: System) -> Words:

@@ -130,10 +130,13 @@ _SEED: Final = 20160768
 
 
 def _hashes(masks: Masks, weights: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """`[n]` of the columns of `[cohorts, n]`: sums modulo 2^64."""
+    """`[n]` of the columns of `[cohorts, n]`: sums of weights modulo 2^64, eight cohorts at a time."""
     total = np.zeros(masks.shape[1], dtype=np.uint64)
-    for mask, weight in zip(masks, weights, strict=True):
-        total += mask * weight
+    bits = np.unpackbits(np.arange(256, dtype=np.uint8).reshape(-1, 1), axis=1).astype(np.uint64)
+    padded = np.zeros(-(-len(masks) // 8) * 8, dtype=np.uint64)
+    padded[: len(masks)] = weights
+    for packed, eight in zip(np.packbits(masks, axis=0), padded.reshape(-1, 8), strict=True):
+        total += (bits * eight).sum(1, dtype=np.uint64)[packed]
     return total
 
 
@@ -154,21 +157,16 @@ class Entries:
 
     @classmethod
     def of(cls, coefficients: Integers, distinct: Masks, gaps: Masks) -> Entries:
-        """Of `[c, cohorts]` coefficients over `[cohorts, atoms]`; entries in `gaps` `[c, atoms]` are left
-        out."""
+        """Of `[c, cohorts]` coefficients over `[cohorts, atoms]`; without those in `gaps`."""
         touched = ((coefficients != 0).astype(np.float32) @ distinct.astype(np.float32) > 0) & ~gaps
         row, atom = np.nonzero(touched)
         number = np.full(touched.shape, -1, dtype=np.int64)
         number[row, atom] = np.arange(row.size)
-        parts: list[tuple[Integers, Integers, Integers]] = []
-        for place, one in enumerate(coefficients):
-            for cohort in np.flatnonzero(one):
-                atoms = np.flatnonzero(distinct[cohort] & touched[place])
-                parts.append(
-                    (number[place, atoms], np.full(atoms.size, cohort), np.full(atoms.size, one[cohort]))
-                )
-        joined = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else [_NONE] * 3
-        return cls(len(coefficients), row, atom, *joined)
+        combination, cohort = np.nonzero(coefficients)
+        term, place = np.nonzero(distinct[cohort] & touched[combination])
+        entry = number[combination[term], place]
+        factor = coefficients[combination, cohort][term]
+        return cls(len(coefficients), row, atom, entry, cohort[term], factor)
 
 
 _NONE: Final[Integers] = np.zeros(0, dtype=np.int64)
@@ -186,6 +184,11 @@ class Guard:
     drifted: int
     counts: int
     layers: tuple[Layer, ...]
+
+    @property
+    def cohorts(self) -> int:
+        """How many distinct cohorts have been asked for with this question; those that drifted count singly."""
+        return len(self.layers[0].found.copies) + self.drifted if self.layers else self.earlier + self.counts
 
     @property
     def elements(self) -> int:
@@ -300,11 +303,16 @@ def _combined(entries: Entries, records: SecretTensor, known: SecretTensor, term
     return anything * (1 - _pass(sizes, terms)).view(bound=1)
 
 
+def over_budget(cohorts: int, records: int, terms: Terms) -> bool:
+    """Whether so many cohorts of `records` registered ones are too many (rule `cohort-budget`)."""
+    return cohorts * terms.records_per_cohort > records
+
+
 def too_close() -> TooClose:
     """The refusal, which says nothing of the size of the difference, nor with what."""
     return TooClose(
-        f"The question is too close to questions that were answered before (rule {RULE}): together they could tell "
-        "of fewer records than the minimum count.",
+        f"The question is too close to questions that were answered before (rule {RULE}): together they "
+        "could tell of fewer records than the minimum count.",
         remedy="Ask for larger groups, for groups that differ by more, or use the earlier answers.",
     )
 

@@ -7,31 +7,28 @@ then for each program flags and values.
 
 from __future__ import annotations
 
-import copy
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Final, Self
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 import mpc
-from mpc.encoding import INTEGER, Words, from_limbs, to_limbs
+from mpc.encoding import INTEGER, Words, from_limbs
 from mpc.errors import ProtocolAbort, RangeError
 from mpc.privacy import dominance, rounding
-from mpc.privacy.complement import Table
 from mpc.privacy.complement import kept as kept_open
 from mpc.privacy.gate import BROKEN, CHECKED, Gate, Released, Ruled
-from mpc.privacy.guard import WHY, Guard, too_close
+from mpc.privacy.guard import WHY, too_close
 from mpc.privacy.minimum_count import RULE, least, passes
 from mpc.privacy.terms import MAX_DOMINANT, Terms
 from mpc.statistics import ranges
-from mpc.statistics.layout import Cell, Layout, Weight
+from mpc.statistics.holding import WEIGHT_WORDS, Holding, named
+from mpc.statistics.layout import Cell
 from mpc.statistics.outcome import Outcome
-from mpc.statistics.program import Block, Given, RowProgram
-from mpc.statistics.rows import Rows, group_places
+from mpc.statistics.program import Given, RowProgram
 
 if TYPE_CHECKING:
     from mpc.protocols.base import Cost
@@ -40,8 +37,6 @@ if TYPE_CHECKING:
 
 #: Of a SHA-256 digest.
 _DIGEST: Final = bytes(32)
-#: A weight: the total of what is contributed, and the largest contributions.
-WEIGHT_WORDS: Final = 1 + MAX_DOMINANT
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,57 +50,15 @@ class Answer:
         return "Answer(redacted)"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Memory:
-    """A holder's masks of earlier cohorts: over its rows, and over rows that have changed, as `Guard` has
-    them."""
-
-    earlier: npt.NDArray[np.bool_]
-    drifted: npt.NDArray[np.bool_]
-
-    def __repr__(self) -> str:
-        return "Memory(redacted)"
-
-
-class JointQuery(Layout):
+class JointQuery(Holding):
     """Statistics by public groups over rows that `len(rows_at_most)` holders keep."""
 
-    #: what the question is compared with, and its tables whose totals may be known
-    guard: Guard | None = None
-    tables: tuple[Table, ...] = ()
-
-    def beside(self, guard: Guard, tables: Sequence[Table]) -> Self:
-        """The same question, to be answered beside earlier ones."""
-        made = copy.copy(self)
-        made.guard, made.tables = guard, tuple(tables)
-        return made
-
     # --- what is public -------------------------------------------------------------------------
-
-    def blocks_for(self, holder: int) -> tuple[Block, ...]:
-        """What holder number `holder` shares."""
-        blocks = [Block("counts", len(self.counts), "arithmetic")]
-        if self.sums:
-            blocks.append(Block("sums", self._limbs, "arithmetic"))
-        if self.weights:
-            blocks.append(Block("weights", WEIGHT_WORDS * len(self.weights), "arithmetic"))
-        if self.guard is not None and self.guard.elements:
-            blocks.append(Block("atoms", self.guard.elements, "arithmetic"))
-        for program, _ in self.programs:
-            blocks += [
-                Block(_named(program, block.name), block.elements, block.domain)
-                for block in program.blocks_for(holder)
-            ]
-        return tuple(blocks)
-
-    @cached_property
-    def _limbs(self) -> int:
-        return sum(item.limbs for item in self.sums)
 
     @property
     def output_elements(self) -> int:
         """Words of the released vector."""
-        sums = len(self.sums) + self._limbs
+        sums = len(self.sums) + self.limbs
         return 2 * len(self.counts) + sums + 2 * sum(len(cells) for _, cells in self.programs)
 
     @property
@@ -153,117 +106,6 @@ class JointQuery(Layout):
             return self.compute(session, given, terms, _DIGEST, earlier)
 
         return mpc.rehearse(program)
-
-    # --- at the holder --------------------------------------------------------------------------
-
-    def at_holder(self, rows: Rows, holder: int, memory: Memory | None = None) -> dict[str, Words]:
-        """The words of each block for this holder's own selected rows.
-
-        `memory`: of earlier cohorts; None where the query stands beside none. Raises `RangeError` if the rows
-        do not fit what the plan says of them in public.
-        """
-        self._check_rows(rows, holder)
-        blocks = self._sums_of(rows)
-        for program, _ in self.programs:
-            blocks |= {
-                _named(program, name): words for name, words in program.at_holder(rows, holder).items()
-            }
-        if self.guard is not None and self.guard.elements:
-            blocks["atoms"] = self._atoms_of(rows, self.guard, memory or _remembers_nothing(rows.count))
-        return blocks
-
-    def _sums_of(self, rows: Rows) -> dict[str, Words]:
-        """Counts, sums and their weights."""
-        values, weights = [], []
-        for place, own in self._by_cell(rows):
-            found, shares = self._summary(place, own)
-            values.append(found)
-            weights += shares
-        counts = [values[count.cell][count.quantity.name] for count in self.counts]
-        blocks = {"counts": np.array(counts, dtype=np.int64)}
-        if self.sums:
-            limbs = [
-                to_limbs([values[item.cell][item.quantity.name]], item.bound)[:, 0] for item in self.sums
-            ]
-            blocks["sums"] = np.concatenate(limbs)
-        if self.weights:
-            blocks["weights"] = np.array(weights, dtype=np.int64)
-        return blocks
-
-    def _atoms_of(self, rows: Rows, guard: Guard, memory: Memory) -> Words:
-        """The block of the guard."""
-        fits = memory.earlier.shape == (guard.earlier - guard.drifted, rows.count)
-        if not fits or len(memory.drifted) != guard.drifted or memory.drifted.shape[1] < rows.count:
-            raise RangeError(
-                "A holder's memory of earlier questions is not that of the parties.",
-                remedy="Ask again; if it stays so, its operator restores the node's state from a backup.",
-            )
-        present = [
-            np.logical_and.reduce(
-                [np.ones(rows.count, bool), *(rows.present[name] for name in layer.present)]
-            )
-            for layer in guard.layers
-        ]
-        return guard.at_holder(memory.earlier, memory.drifted, self.cohorts(rows), present)
-
-    @cached_property
-    def columns_used(self) -> tuple[str, ...]:
-        """The columns that the statistics and the groups need."""
-        used = [name for one in self.statistics for name in one.columns]
-        return tuple(dict.fromkeys((*used, *self.facts.group_by)))
-
-    def _check_rows(self, rows: Rows, holder: int) -> None:
-        at_most = self.facts.rows_at_most[holder]
-        if rows.count > at_most:
-            raise RangeError(
-                f"Holder {holder} has more rows than the plan's {at_most}.",
-                remedy="Register the data set again, and send the query again.",
-            )
-        for name in self.columns_used:
-            column, words = self.facts.columns[name], rows.words[name][rows.present[name]]
-            if words.size and not column.lo <= int(words.min()) <= int(words.max()) <= column.hi:
-                raise RangeError(
-                    f"Column {name} leaves its public range.", remedy="Register the data set again."
-                )
-
-    def _by_cell(self, rows: Rows) -> Iterator[tuple[int, Rows]]:
-        """Each cell and its rows; every row is looked at once, in its own group."""
-        places = group_places(rows, self.facts.columns, self.facts.group_by)
-        order = np.argsort(places, kind="stable")
-        ends = np.searchsorted(places[order], np.arange(len(self.groups) + 1))
-        for group in range(len(self.groups)):
-            own = rows.take(order[ends[group] : ends[group + 1]], self.columns_used)
-            for place in range(len(self.statistics)):
-                yield group * len(self.statistics) + place, own
-
-    def _summary(self, cell: int, own: Rows) -> tuple[dict[str, int], list[int]]:
-        """A cell's integers by name, and the words of its weights."""
-        statistic = self.cells[cell].statistic
-        masks = statistic.cohorts(own)
-        counts, sums = iter([int(mask.sum()) for mask in masks]), iter(statistic.sums(own))
-        found = {one.name: next(counts if one.is_count else sums) for one in statistic.quantities()}
-        weights: list[int] = []
-        for weight in self._weights_of.get(cell, ()):
-            mask = masks[weight.governor - self._first_count[cell]]
-            words = own.words[weight.column.name][mask & own.present[weight.column.name]]
-            total, largest = dominance.contributions(words, self._scaling(weight).shift)
-            weights += [total, *map(int, largest)]
-        return found, weights
-
-    @cached_property
-    def _weights_of(self) -> dict[int, list[Weight]]:
-        found: dict[int, list[Weight]] = {}
-        for weight in self.weights:
-            found.setdefault(weight.cell, []).append(weight)
-        return found
-
-    @cached_property
-    def _first_count(self) -> dict[int, int]:
-        """Cell -> the place of its first count."""
-        return {count.cell: place for place, count in reversed(list(enumerate(self.counts)))}
-
-    def _scaling(self, weight: Weight) -> dominance.Scaling:
-        return dominance.scaling(weight.column.magnitude, self.facts.total_rows)
 
     # --- on shares ------------------------------------------------------------------------------
 
@@ -343,7 +185,7 @@ class JointQuery(Layout):
         if words is None:
             return None
         shaped = words.reshape(words.shape[0], len(self.weights), WEIGHT_WORDS)
-        scales = [self._scaling(weight) for weight in self.weights]
+        scales = [self.scaling(weight) for weight in self.weights]
         totals = shaped[:, :, 0].view(bound=max(one.total for one in scales))
         largest = shaped[:, :, 1:].view(bound=max(one.value for one in scales))
         return dominance.passes(totals, largest, terms)
@@ -399,7 +241,7 @@ class JointQuery(Layout):
         if self.sums:
             ends["sums"] = ranges.of_limbs([item.bound for item in self.sums])
         if self.weights:
-            scales = [self._scaling(weight) for weight in self.weights]
+            scales = [self.scaling(weight) for weight in self.weights]
             high = [[one.total, *[one.value] * MAX_DOMINANT] for one in scales]
             ends["weights"] = ranges.up_to(high)
         if self.guard is not None and self.guard.elements:
@@ -436,7 +278,7 @@ class JointQuery(Layout):
     def _opened(self, words: Words) -> list[dict[str, int | None]]:
         """Each cell's integers by name; None for what did not open."""
         sizes = [len(self.counts), len(self.counts)]
-        sizes += [len(self.sums), self._limbs] if self.sums else []
+        sizes += [len(self.sums), self.limbs] if self.sums else []
         sizes += [size for _, cells in self.programs for size in (len(cells), len(cells))]
         said, counts, *ruled = np.split(words, np.cumsum(sizes)[:-1])
         summed, sums = (ruled.pop(0), ruled.pop(0)) if self.sums else (counts[:0], counts[:0])
@@ -459,20 +301,10 @@ class JointQuery(Layout):
         return opened
 
 
-def _named(program: RowProgram, block: str) -> str:
-    """A program's block among those of the query."""
-    return f"{program.name}/{block}"
-
-
 def _own(program: RowProgram, shares: Given) -> Given:
     """A program's own blocks, by its own names."""
-    prefix = _named(program, "")
+    prefix = named(program, "")
     return {name.removeprefix(prefix): share for name, share in shares.items() if name.startswith(prefix)}
-
-
-def _remembers_nothing(rows: int) -> Memory:
-    none = np.zeros((0, rows), dtype=np.bool_)
-    return Memory(none, none)
 
 
 def _joined(earlier: SecretTensor | None, own: SecretTensor) -> SecretTensor:

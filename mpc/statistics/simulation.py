@@ -13,7 +13,8 @@ from mpc.protocols.replicated.shares import ReplicatedShare
 from mpc.randomness import Ledger
 from mpc.session import Session
 from mpc.simulation import PartyRun, run_parties
-from mpc.statistics.joint import JointQuery, Memory
+from mpc.statistics.holding import Memory
+from mpc.statistics.joint import JointQuery
 from mpc.statistics.outcome import Outcome
 from mpc.statistics.rows import Rows
 

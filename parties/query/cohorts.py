@@ -215,7 +215,8 @@ def _memberships(questions: Sequence[Question], cohorts: Sequence[Cohort], grid:
 
 def _mask(question: Question, masks: Masks, cohort: Cohort, grid: Grid) -> Masks:
     if not cohort.gaps_of:
-        return masks[cohort.count]
+        own: Masks = masks[cohort.count]
+        return own
     query = question.query
     group = query.cells[query.counts[cohort.count].cell].group
     inside = query.facts.members(question.select(grid.rows))(group)

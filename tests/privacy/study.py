@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from mpc.errors import TooClose
+from mpc.privacy.guard import over_budget
 from mpc.privacy.terms import Differencing, Terms
-from mpc.statistics.joint import Memory
+from mpc.statistics.holding import Memory
 from mpc.statistics.outcome import Outcome
 from mpc.statistics.rows import Rows
 from mpc.statistics.simulation import simulate
@@ -72,6 +73,8 @@ class Study:
         rows = [question.select(self.rows(name)) for name in names]
         guard = question.query.guard
         assert guard is not None
+        if over_budget(guard.cohorts, sum(map(len, self.parts.values())), self.terms):
+            raise TooClose("over the budget")
         memories = [self._memory(name) if guard.earlier else None for name in names]
         made = simulate(
             question.query, rows, self.terms, memories=memories, kept=self.kept if guard.earlier else ()
