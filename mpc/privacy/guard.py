@@ -187,7 +187,8 @@ class Guard:
 
     @property
     def cohorts(self) -> int:
-        """How many distinct cohorts have been asked for with this question; those that drifted count singly."""
+        """How many distinct cohorts have been asked for with this question; those that drifted count
+        singly."""
         return len(self.layers[0].found.copies) + self.drifted if self.layers else self.earlier + self.counts
 
     @property

@@ -30,7 +30,7 @@ def rows(make_rows: Callable[..., Rows]) -> list[Rows]:
 def _lying(monkeypatch: pytest.MonkeyPatch, block: str, place: int, word: int) -> None:
     honest = JointQuery.at_holder
 
-    def at_holder(self: JointQuery, given: Rows, holder: int, memory: Any) -> dict[str, Any]:
+    def at_holder(self: JointQuery, given: Rows, holder: int, memory: Any = None) -> dict[str, Any]:
         words = honest(self, given, holder, memory)
         if holder == 1:
             words[block][place] = word
