@@ -24,15 +24,18 @@ if TYPE_CHECKING:
     from mpc.tensor import SecretTensor
 
 RULE = "minimum-count"
+MODEL_RULE = "model-size"
 
 
 def least(terms: Terms, parameters: Sequence[int]) -> npt.NDArray[np.int64]:
     """How many records each count needs, of which so many parameters are estimated (rule `model-size`).
 
-    Beside k: `residual_records` more than it has parameters, and `records_per_parameter` for each of them.
+    Beside k: `residual_records` more than it has parameters, and `records_per_parameter` for each of them,
+    where the terms ask for that.
     """
     estimated = np.asarray(parameters, dtype=np.int64)
-    for_model = np.maximum(estimated + terms.residual_records, estimated * terms.records_per_parameter)
+    residual = estimated + terms.residual_records if terms.residual_records else 0 * estimated
+    for_model = np.maximum(residual, estimated * terms.records_per_parameter)
     needed: npt.NDArray[np.int64] = np.maximum(terms.minimum_count, np.where(estimated > 0, for_model, 0))
     return needed
 

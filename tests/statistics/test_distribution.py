@@ -110,8 +110,8 @@ def test_a_holder_with_counts_that_its_rows_do_not_allow_closes_it(make_rows: Ca
     rows = [make_rows({"x": [*range(0, 80, 2)]}) for _ in range(3)]
 
     class Lying(JointQuery):
-        def at_holder(self, rows: Rows, holder: int) -> Any:
-            blocks = dict(super().at_holder(rows, holder))
+        def at_holder(self, rows: Rows, holder: int, memory: Any = None) -> Any:
+            blocks = dict(super().at_holder(rows, holder, memory))
             if holder == 1:
                 blocks["distribution/counts"] = (
                     blocks["distribution/counts"] + np.eye(4, dtype=np.int64)[1] * 41
