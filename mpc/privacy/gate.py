@@ -27,9 +27,13 @@ CLOSED, OPEN, BROKEN = 0, 1, 2
 
 @dataclass(frozen=True, repr=False)
 class Released:
-    """Secret words that a recipient may open. Only a `Gate` makes one."""
+    """Secret words that a recipient may open. Only a `Gate` makes one.
+
+    `flags`: 0/1 words among them, of each `Ruled`, that say which of its values open.
+    """
 
     words: SecretTensor
+    flags: tuple[SecretTensor, ...] = ()
 
     def __repr__(self) -> str:
         return "Released(redacted)"
@@ -66,8 +70,9 @@ class Gate:
 
         A value opens where its flag and its governor do. Two products.
         """
-        parts = [self._said, self.opens * counts]
+        parts, kept = [self._said, self.opens * counts], []
         for one in ruled:
-            flags = one.flags * self.opens[list(one.governors)]
+            flags = (one.flags * self.opens[list(one.governors)]).view(bound=OPEN)
+            kept.append(flags)
             parts += [flags, (flags if one.of is None else flags[list(one.of)]) * one.values]
-        return Released(mpc.concat(parts))
+        return Released(mpc.concat(parts), tuple(kept))

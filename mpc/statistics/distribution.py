@@ -131,6 +131,17 @@ class UpTo(Target):
     program = Curves
 
     @property
+    def is_count(self) -> bool:
+        """It is one."""
+        return True
+
+    def cohort(self, rows: Rows) -> Mask:
+        """The rows up to it."""
+        name = self.column.name
+        upto: Mask = rows.present[name] & (rows.words[name] <= self.edges[self.place])
+        return upto
+
+    @property
     def condition(self) -> str:
         """Beside the minimum count."""
         return f"points only so far apart that as many records lie between any two (rule {steps.RULE})"
@@ -221,6 +232,10 @@ class Distribution(Statistic):
     def cohorts(self, rows: Rows) -> list[Mask]:
         """The rows with a value."""
         return [rows.present[self.column.name]]
+
+    def cuts(self) -> Mapping[str, Sequence[int]]:
+        """Beyond each point."""
+        return {self.column.name: [word + 1 for word in self.words]}
 
     def targets(self) -> tuple[UpTo, ...]:
         """One a point."""

@@ -41,7 +41,7 @@ _DIGEST: Final = bytes(32)
 
 @dataclass(frozen=True, repr=False)
 class Answer:
-    """What may be sealed, and 0/1 `[counts]` of what opens, of which each party keeps its share."""
+    """What may be sealed, and 0/1 `[told]` of what opens, of which each party keeps its share."""
 
     released: Released
     opens: SecretTensor
@@ -171,14 +171,32 @@ class JointQuery(Holding):
         earlier = mpc.concat([session.secret(one, INTEGER, 1) for one in opened]) if opened else None
         if self.tables:
             passed = passed * kept_open(counts, passed, _joined(earlier, passed), self.tables, terms)
-        close = self._compared(session, blocks, earlier, passed, terms)
+        close = self._compared(session, blocks, earlier, self._opening(passed, made), terms)
         gate = Gate(passed, broken)
         ruled = self._ruled_sums(blocks, weighed, terms)
         ruled += [
             Ruled(flags, values, [one.count for one in program.wanted])
             for (flags, values), (program, _) in zip(made, self.programs, strict=True)
         ]
-        return Answer(gate.release(shown, ruled), gate.opens), close
+        released = gate.release(shown, ruled)
+        computed = released.flags[len(ruled) - len(self.programs) :]
+        return Answer(released, mpc.concat([gate.opens, *self._counted(computed)])), close
+
+    def _opening(
+        self, passed: SecretTensor, made: Sequence[tuple[SecretTensor, SecretTensor]]
+    ) -> SecretTensor:
+        """0/1 `[told]`: which cohorts would open."""
+        chosen = [
+            flags[places] * passed[[program.wanted[place].count for place in places]]
+            for (flags, _), (program, _) in zip(made, self.programs, strict=True)
+            if (places := _counts_of(program))
+        ]
+        return mpc.concat([passed, *chosen]).view(bound=1) if chosen else passed
+
+    def _counted(self, flags: Sequence[SecretTensor]) -> list[SecretTensor]:
+        """Of the programs' flags those of values that are counts."""
+        pairs = zip(flags, (program for program, _ in self.programs), strict=True)
+        return [one[_counts_of(program)] for one, program in pairs if _counts_of(program)]
 
     def _weighed(self, words: SecretTensor | None, terms: Terms) -> SecretTensor | None:
         """0/1 `[weights]`: which sums nobody dominates."""
@@ -305,6 +323,11 @@ def _own(program: RowProgram, shares: Given) -> Given:
     """A program's own blocks, by its own names."""
     prefix = named(program, "")
     return {name.removeprefix(prefix): share for name, share in shares.items() if name.startswith(prefix)}
+
+
+def _counts_of(program: RowProgram) -> list[int]:
+    """The places of the values that are counts."""
+    return [place for place, one in enumerate(program.wanted) if one.target.is_count]
 
 
 def _joined(earlier: SecretTensor | None, own: SecretTensor) -> SecretTensor:

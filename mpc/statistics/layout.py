@@ -18,7 +18,7 @@ import numpy.typing as npt
 from mpc.encoding import limbs_for
 from mpc.errors import PlanInvalid
 from mpc.statistics import table
-from mpc.statistics.program import RowFacts, RowProgram, Wanted
+from mpc.statistics.program import RowFacts, RowProgram, Target, Wanted
 from mpc.statistics.rows import Columns, ColumnSpec, Group, Rows, groups_of
 from mpc.statistics.statistic import Quantity, Request, Statistic, known
 
@@ -47,6 +47,16 @@ class Count:
     cell: int
     quantity: Quantity
     empty: bool
+
+
+@dataclass(frozen=True)
+class Told:
+    """A cohort whose size opens: with a count, or as a value that a program computes (`target`)."""
+
+    cell: int
+    name: str
+    values: tuple[str, ...] = ()
+    target: Target | None = None
 
 
 @dataclass(frozen=True)
@@ -162,12 +172,28 @@ class Layout:
             for cell, quantity, governor in self._sum_quantities
         ]  # fmt: skip
 
+    @cached_property
+    def told(self) -> list[Told]:
+        """Every cohort whose size may open: the counts, then values of programs that are counts."""
+        made = [Told(one.cell, one.quantity.name, one.quantity.values) for one in self.counts]
+        return made + [
+            Told(cell, one.target.name, target=one.target)
+            for program, cells in self.programs
+            for one, cell in zip(program.wanted, cells, strict=True)
+            if one.target.is_count
+        ]
+
     def cohorts(self, rows: Rows) -> npt.NDArray[np.bool_]:
-        """`[counts, rows]`: which of a holder's rows each count is of."""
+        """`[told, rows]`: which of a holder's rows each cohort is of."""
         members = self.facts.members(rows)
         conditions = [statistic.cohorts(rows) for statistic in self.statistics]
         masks = [members(group) & mask for group in self.groups for made in conditions for mask in made]
-        return np.array(masks, dtype=np.bool_).reshape(len(self.counts), rows.count)
+        masks += [
+            members(self.cells[one.cell].group) & one.target.cohort(rows)
+            for one in self.told[len(self.counts) :]
+            if one.target is not None
+        ]
+        return np.array(masks, dtype=np.bool_).reshape(len(self.told), rows.count)
 
     def cuts(self) -> dict[str, set[int]]:
         """By column: the words from which on a row belongs to other cohorts, for the groups and the

@@ -65,11 +65,9 @@ def guarded(question: Question, earlier: Sequence[Question], drifted: int = 0) -
     level = Differencing(question.plan.differencing)
     if level == Differencing.COMBINATIONS:
         layers = _layers(question, earlier, drifted)
-        return _beside(
-            question, Guard(_counts(earlier) + drifted, drifted, len(question.query.counts), layers)
-        )
+        return _beside(question, Guard(_counts(earlier) + drifted, drifted, len(question.query.told), layers))
     told = _counts(earlier) + drifted if level == Differencing.PAIRS else 0
-    return _beside(question, Guard(told, told, len(question.query.counts) if told else 0, ()))
+    return _beside(question, Guard(told, told, len(question.query.told) if told else 0, ()))
 
 
 def _beside(question: Question, guard: Guard) -> Question:
@@ -78,7 +76,7 @@ def _beside(question: Question, guard: Guard) -> Question:
 
 
 def _counts(questions: Sequence[Question]) -> int:
-    return sum(len(one.query.counts) for one in questions)
+    return sum(len(one.query.told) for one in questions)
 
 
 # --- layers -----------------------------------------------------------------------------------------
@@ -106,8 +104,8 @@ def _cohorts(questions: Sequence[Question], drifted: int) -> list[Cohort]:
     for place, one in enumerate(questions):
         if place == len(questions) - 1:
             member += drifted
-        for number, count in enumerate(one.query.counts):
-            found.append(Cohort(place, number, member, count.quantity.values))
+        for number, told in enumerate(one.query.told):
+            found.append(Cohort(place, number, member, told.values))
             member += 1
     return found
 
@@ -218,7 +216,7 @@ def _mask(question: Question, masks: Masks, cohort: Cohort, grid: Grid) -> Masks
         own: Masks = masks[cohort.count]
         return own
     query = question.query
-    group = query.cells[query.counts[cohort.count].cell].group
+    group = query.cells[query.told[cohort.count].cell].group
     inside = query.facts.members(question.select(grid.rows))(group)
     made: Masks = np.logical_and(inside, grid.lacks[cohort.gaps_of])
     return made

@@ -100,7 +100,7 @@ class Study:
         masks = [
             one.cohorts(rows)
             if name in {part.name for part in one.plan.holders}
-            else np.zeros((len(one.query.counts), rows.count), dtype=bool)
+            else np.zeros((len(one.query.told), rows.count), dtype=bool)
             for one in self.answered
         ]
         every = np.concatenate(masks)
