@@ -262,6 +262,7 @@ class Holder:
                 dataset=plan.dataset,
                 holder=part.name,
                 rows_at_most=part.rows_at_most,
+                version=part.version,
                 catalogue=own.catalogue,
             )
             for part in plan.holders
