@@ -1,8 +1,8 @@
 """How an attempt's keys and its session come about; what each party signs on the way.
 
 Every party contributes a fresh nonce and a fresh X25519 key, signed together with the plan's hash and its
-list of earlier questions. session = SHA-256(plan hash, attempt, in party order the nonces and the hashes of the
-lists); a pair's key is HKDF over both ephemeral keys, salted with the session and bound to both identities.
+list of earlier questions. session = SHA-256(plan hash, attempt, nonces and hashes of the lists in party
+order); a pair's key is HKDF over both ephemeral keys, salted with the session and bound to both identities.
 Nobody chooses a session alone, and nobody can tell two parties of different earlier questions.
 """
 

@@ -21,6 +21,8 @@ from parties.query.plan import Plan
 #: Of a list in an offer, and of the plans that a party loads for one question (bytes).
 MAX_HISTORY_BYTES: Final = 1 << 20
 MAX_PLANS_BYTES: Final = 64 << 20
+#: Plans of earlier questions that a holder may want at once.
+MAX_WANTED: Final = 64
 HASH_BYTES: Final = 32
 ITEM_BYTES: Final = HASH_BYTES + 1
 

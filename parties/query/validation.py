@@ -26,6 +26,11 @@ def validate(plan: Plan, consortium: Consortium, registrations: Sequence[Registr
             f"The plan was made for another schema of {plan.dataset}.",
             remedy="Fetch the catalogue again and retry.",
         )
+    return make_question(plan, schema)
+
+
+def make_question(plan: Plan, schema: Schema) -> Question:
+    """What a plan asks of data with this schema; `PlanInvalid` or `RangeError` if that makes no sense."""
     if plan.where is not None:
         if plan.where.depth > MAX_DEPTH:
             raise PlanInvalid(f"The filter is nested over {MAX_DEPTH} levels.", remedy="Simplify it.")

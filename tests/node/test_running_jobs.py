@@ -71,13 +71,14 @@ def work(jobs: RunningJobs) -> Work:
     return started(jobs)
 
 
-def started(jobs: RunningJobs) -> Work:
+def started(jobs: RunningJobs, asking: bool = True) -> Work:
     asked = plan()
     signed = SignedPlan(asked.canonical(), bytes(64))
     record = Job(signed.hash, asked.nonce, "eve", signed.plan, bytes(64), 0.0, 0.0, State.RUNNING)
-    query = compile_plan(asked, SCHEMA).query
-    made = Work(1, asked, signed, query, jobs.room(signed.hash), record)
+    made = Work(1, compile_plan(asked, SCHEMA), signed, jobs.room(signed.hash), record)
     jobs.add(made)
+    if asking:
+        made.ask(made.question.query)
     return made
 
 
