@@ -86,7 +86,7 @@ class CohortStore:
     def put(self, signed: SignedPlan, dataset: str, version: int, masks: Mask, ids: RowIds) -> None:
         """Remember a question and its cohorts, `masks` [cohorts, rows], and the rows of this version."""
         if masks.shape[1] != ids.size:
-            raise self._lost("has cohorts that do not fit its memory of rows")
+            raise self.misfit()
         self.put_row_ids(dataset, version, ids)
         self._put_question(signed, version, masks)
 
@@ -121,18 +121,8 @@ class CohortStore:
         return found
 
     def over(self, plan_hash: bytes, dataset: str, ids: RowIds) -> Laid:
-        """The cohorts of an earlier question over the rows that have these `ids` now, then those gone.
-
-        A row that is new is in no earlier cohort.
-        """
-        kept = self.get(plan_hash)
-        masks = np.unpackbits(kept.masks, axis=1, count=kept.rows).view(np.bool_)
-        then = np.zeros(0, np.uint64) if kept.version == FOREIGN else self.get_row_ids(dataset, kept.version)
-        if then.size != kept.rows:
-            raise self._lost("has cohorts that do not fit its memory of rows")
-        if np.array_equal(then, ids):
-            return Laid(masks, then[:0])
-        return _aligned(masks, then, ids)
+        """The cohorts of one earlier question over the rows that have these `ids` now; many: `Overlay`."""
+        return Overlay(self, dataset, ids).over(plan_hash)
 
     # --- rows -------------------------------------------------------------------------------------
 
@@ -193,6 +183,10 @@ class CohortStore:
             raise self._lost("has an earlier cohort of another version")
         return version, content
 
+    def misfit(self) -> StorageError:
+        """Cohorts and rows that are remembered have different lengths."""
+        return self._lost("has cohorts that do not fit its memory of rows")
+
     def _lost(self, what: str) -> StorageError:
         return StorageError(
             f"{self._owner} {what}.",
@@ -208,14 +202,55 @@ class CohortStore:
         )
 
 
-def _aligned(masks: Mask, then: RowIds, now: RowIds) -> Laid:
-    """By ids, which differ within one version: each present row takes what the same row had."""
-    order = np.argsort(now, kind="stable")
-    found = np.searchsorted(now[order], then)
-    place = order[np.minimum(found, max(0, now.size - 1))] if now.size else np.zeros(then.size, np.intp)
-    stays = now[place] == then if now.size else np.zeros(then.size, dtype=np.bool_)
-    gone = np.flatnonzero(~stays)
-    source = np.full(now.size, then.size, dtype=np.intp)  # a row that is new: the column of zeros
-    source[place[stays]] = np.flatnonzero(stays)
-    padded = np.concatenate([masks, np.zeros((len(masks), 1), dtype=np.bool_)], axis=1)
-    return Laid(np.take(padded, np.concatenate([source, gone]), axis=1), then[gone])
+class Overlay:
+    """Earlier cohorts over one version of the rows; how versions lie on each other is found out once each."""
+
+    def __init__(self, store: CohortStore, dataset: str, ids: RowIds) -> None:
+        self._store, self._dataset, self._ids = store, dataset, ids
+        self._order = np.argsort(ids, kind="stable")
+        self._versions: dict[int, _Alignment] = {}
+
+    def over(self, plan_hash: bytes) -> Laid:
+        """The cohorts of an earlier question over the present rows, then over those that are gone.
+
+        A row that is new is in no earlier cohort.
+        """
+        kept = self._store.get(plan_hash)
+        if kept.version not in self._versions:
+            self._versions[kept.version] = self._align(kept.version)
+        found = self._versions[kept.version]
+        if found.rows != kept.rows:
+            raise self._store.misfit()
+        masks = np.unpackbits(kept.masks, axis=1, count=kept.rows)
+        if found.source is None:
+            return Laid(masks.view(np.bool_), found.gone)
+        padded = np.pad(masks, ((0, 0), (0, 1)))  # a column of zeros, for new rows
+        return Laid(np.take(padded, found.source, axis=1, mode="clip").view(np.bool_), found.gone)
+
+    def _align(self, version: int) -> _Alignment:
+        nothing = np.zeros(0, np.uint64)
+        then = nothing if version == FOREIGN else self._store.get_row_ids(self._dataset, version)
+        if np.array_equal(then, self._ids):
+            return _Alignment(then.size, None, nothing)
+        place, stays = self._places(then)
+        gone = np.flatnonzero(~stays)
+        source = np.full(self._ids.size, then.size, dtype=np.intp)  # a new row: the column of zeros
+        source[place[stays]] = np.flatnonzero(stays)
+        return _Alignment(then.size, np.concatenate([source, gone]), then[gone])
+
+    def _places(self, then: RowIds) -> tuple[npt.NDArray[np.intp], Mask]:
+        """Where each earlier row is now, and whether it is. Within one version all ids differ."""
+        if not self._ids.size:
+            return np.zeros(then.size, np.intp), np.zeros(then.size, np.bool_)
+        found = np.searchsorted(self._ids[self._order], then)
+        place = self._order[np.minimum(found, self._ids.size - 1)]
+        return place, self._ids[place] == then
+
+
+@dataclass(frozen=True, repr=False)
+class _Alignment:
+    """For each present row, then each gone one, its column of `rows` earlier ones; None: the same rows."""
+
+    rows: int
+    source: npt.NDArray[np.intp] | None
+    gone: RowIds
