@@ -15,6 +15,7 @@ from __future__ import annotations
 import hmac
 import os
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -226,6 +227,26 @@ class Overlay:
             return Laid(masks.view(np.bool_), found.gone)
         padded = np.pad(masks, ((0, 0), (0, 1)))  # a column of zeros, for new rows
         return Laid(np.take(padded, found.source, axis=1, mode="clip").view(np.bool_), found.gone)
+
+    def stacked(self, wanted: Sequence[tuple[bytes, int]]) -> Mask:
+        """`[cohorts, present rows + gone ones]` of several questions, each with the number of its cohorts.
+
+        A row that is gone has one column in all of them, and no record is in a cohort of other holders.
+        Raises `StorageError` where the numbers are not those that are remembered.
+        """
+        laid = [self.over(plan_hash) for plan_hash, _ in wanted]
+        gone = np.unique(np.concatenate([np.zeros(0, np.uint64), *(one.gone for one in laid)]))
+        present, total = self._ids.size, sum(count for _, count in wanted)
+        made = np.zeros((total, present + gone.size), dtype=np.bool_)
+        start = 0
+        for one, (_, count) in zip(laid, wanted, strict=True):
+            if len(one.masks) not in (0, count):
+                raise self._store.misfit()
+            part = made[start : start + len(one.masks)]
+            part[:, :present] = one.masks[:, :present]
+            part[:, present + np.searchsorted(gone, one.gone)] = one.masks[:, present:]
+            start += count
+        return made
 
     def _align(self, version: int) -> _Alignment:
         nothing = np.zeros(0, np.uint64)

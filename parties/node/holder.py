@@ -282,9 +282,8 @@ class Holder:
         opened = self._memory.open_rows(asked, everything=bool(lost))
         room.check()
         self._memory.make_anew(lost, told, opened)
-        rows = question.select(opened.rows)
-        self._memory.keep(signed, question, opened, rows)
-        self._share(asked, rows, room, session)
+        self._memory.keep(signed, question, opened)
+        self._share(asked, question.select(opened.rows), room, session)
 
     def _consent(self, signed: SignedPlan, session: bytes) -> None:
         accept = handshake.make_accept(self._identity, signed.hash, session, self._policy.terms)

@@ -15,7 +15,7 @@ from mpc.errors import CatalogueError, HistoryLost, StorageError
 from mpc.statistics.rows import Rows
 from parties.management.datasets import DataSets
 from parties.management.row_ids import RowIds, row_ids
-from parties.node.cohorts import CohortStore
+from parties.node.cohorts import CohortStore, Overlay
 from parties.query.compile import Question
 from parties.query.earlier import Earlier, cohorts
 from parties.query.plan import Plan, SignedPlan
@@ -88,18 +88,21 @@ class Memory:
             raise self._other_rows(dataset, version)
         return Opened(dataset, version, rows, ids)
 
-    def keep(self, signed: SignedPlan, question: Question, opened: Opened, selected: Rows) -> None:
+    def keep(self, signed: SignedPlan, question: Question, opened: Opened) -> None:
         """Remember a question's cohorts, durably. Raises `StorageError`."""
-        masks = cohorts(question, selected)
+        masks = cohorts(question, opened.rows)
         self._store.put(signed, opened.dataset, opened.version, masks, opened.ids)
 
     def make_anew(self, lost: Collection[Earlier], told: Mapping[bytes, SignedPlan], opened: Opened) -> None:
         """The cohorts of earlier questions that were asked of these very rows."""
         for one in lost:
             if one.question is not None:
-                selected = one.question.select(opened.rows)
-                self.keep(told[one.plan_hash], one.question, opened, selected)
+                self.keep(told[one.plan_hash], one.question, opened)
                 _log.warning("earlier cohorts made anew", job=one.plan_hash.hex()[:12])
+
+    def overlay(self, opened: Opened) -> Overlay:
+        """The cohorts of earlier questions over these rows."""
+        return Overlay(self._store, opened.dataset, opened.ids)
 
     def _version(self, dataset: str) -> int:
         return self._datasets.find(dataset).version

@@ -48,9 +48,8 @@ def beside(question: Question, earlier: Sequence[Earlier]) -> Question:
 
 
 def cohorts(question: Question, rows: Rows) -> Mask:
-    """`[cohorts, rows]` which of a holder's rows, filtered already, are in each set that the counts are of.
+    """`[cohorts, rows]` which of a holder's rows, none filtered yet, are in each set that the counts are of.
 
     For the time being one set: all rows that the filter keeps.
     """
-    del question
-    return rows.selected[None, :]
+    return question.select(rows).selected[None, :]

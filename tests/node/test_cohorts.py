@@ -16,7 +16,7 @@ from mpc.statistics.rows import Rows
 from parties.identity.keys import Identity
 from parties.management import row_ids as naming
 from parties.management.row_ids import RowIds, row_ids
-from parties.node.cohorts import CohortStore
+from parties.node.cohorts import CohortStore, Overlay
 from parties.query.plan import SignedPlan
 
 KEY = bytes(range(32))
@@ -151,6 +151,23 @@ def test_a_cohort_is_found_by_what_is_in_its_rows(
     assert laid.masks[0, : len(now)].tolist() == found
     assert sorted(laid.masks[0, len(now) :].tolist()) == sorted((row[0] or 0) > 0 for row in left)
     assert laid.gone.size == len(left)
+
+
+def test_several_questions_over_one_set_of_rows(store: CohortStore) -> None:
+    """A row that is gone has one column, whichever questions had it."""
+    store.put(signed(1), "gbsg2", 1, np.array([[1, 0, 1], [1, 1, 0]], dtype=np.bool_), ids(1, 2, 3))
+    store.put_foreign(signed(2))
+    store.put(signed(3), "gbsg2", 2, np.array([[1, 0, 1]], dtype=np.bool_), ids(3, 4, 1))
+    overlay = Overlay(store, "gbsg2", ids(5, 2))
+    found = overlay.stacked([(signed(1).hash, 2), (signed(2).hash, 2), (signed(3).hash, 1)])
+    gone = sorted([1, 3, 4], key=lambda number: int(ids(number)[0]))
+    wanted = [[0, 0, {1, 3}], [0, 1, {1}], [0, 0, set()], [0, 0, set()], [0, 0, {3, 1}]]
+    assert found.astype(int).tolist() == [
+        [*row[:2], *(int(number in row[2]) for number in gone)] for row in wanted
+    ]
+    assert overlay.stacked([]).shape == (0, 2)
+    with pytest.raises(StorageError, match="do not fit"):
+        overlay.stacked([(signed(1).hash, 3)])
 
 
 def test_many_cohorts_of_many_rows_are_read_at_once(store: CohortStore) -> None:
