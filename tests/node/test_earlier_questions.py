@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,31 @@ def test_cohorts_are_remembered_before_a_share_leaves(
         assert laid.masks[0].tolist() == (rows.words["age"] >= 50).tolist()
         found += int(laid.masks.sum())
     assert found == (box.pooled.age >= 50).sum()
+
+
+def test_nobody_shares_before_all_three_know_what_they_take(
+    box: Hospitals, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask, send = Attempt.ask, holders.Holder._send_block
+    asked: list[str] = []
+    before: list[int] = []
+
+    def late(attempt: Attempt) -> None:
+        name = attempt._seat.identity.name
+        if name == "cleo":
+            attempt._work.room.collect("accept", HOLDERS, 10)  # they wait
+            time.sleep(0.5)
+        asked.append(name)
+        ask(attempt)
+
+    def note(holder: Any, *arguments: Any) -> None:
+        before.append(len(asked))
+        send(holder, *arguments)
+
+    monkeypatch.setattr(Attempt, "ask", late)
+    monkeypatch.setattr(holders.Holder, "_send_block", note)
+    assert submit(space).result().value == 686
+    assert set(before) == {3}
 
 
 # --- what is written down, and when ----------------------------------------------------------------
