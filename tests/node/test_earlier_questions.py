@@ -134,7 +134,7 @@ def test_a_plan_that_no_history_names_is_not_taken(
     with monkeypatch.context() as patched:
         patched.setattr(Work, "earlier_plan", lambda *_: forged)
         error = failure(submit(space))
-    assert error.culprit == "dora"  # a holder speaks of itself; its log says who it was
+    assert (error.code, error.culprit) == ("REMOTE", "dora")  # at once; its own log says who it was
     assert holder_of(box, "dora")._memory._store.find(forged.hash) is None
     assert submit(space).result().value == 686
 
