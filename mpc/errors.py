@@ -20,11 +20,12 @@
     │   ├── PlanReplayed        its nonce was used for another plan
     │   ├── PlanMismatch        two parties were sent different plans
     │   ├── PolicyRefused       a policy says no
-    │   └── TooClose            its answer and earlier ones would tell of a few records
+    │   └── TooClose            earlier answers and this one would tell of too few records
     ├── DataError               a data file against its schema; row and column, never the value
     ├── CatalogueError          unknown data set, differing schemas
     ├── JobError                no such job, or not in a state that allows it
-    ├── StorageError            a party's database does not answer
+    ├── StorageError            a party's database or files do not answer
+    │   └── HistoryLost         a party does not know what others remember
     └── RemoteError             an error that a peer reported and this version does not know
 
 Messages and remedies are public: they never contain a secret, a key or a data value.
@@ -169,7 +170,7 @@ class PolicyRefused(PlanRefused):
 
 
 class TooClose(PlanRefused):
-    """Its answer, together with earlier ones, would tell of fewer records than the minimum count."""
+    """A question's records differ from those of earlier questions by too few; nothing was opened."""
 
     code = "TOO_CLOSE"
 
@@ -193,9 +194,15 @@ class JobError(TriuneError):
 
 
 class StorageError(TriuneError):
-    """A party's database does not answer."""
+    """A party's database, or a file of its state, does not answer."""
 
     code = "STORAGE"
+
+
+class HistoryLost(StorageError):
+    """A party has lost its memory of earlier questions; `culprit` is the party."""
+
+    code = "HISTORY_LOST"
 
 
 class RemoteError(TriuneError):

@@ -37,6 +37,8 @@ MAX_DIGITS = 9
 MAX_LEVELS = 1000
 MAX_COLUMNS = 10_000
 MAX_SCHEMA_BYTES = 4 << 20
+#: Of a holder's data.
+MAX_VERSION = 2**31 - 1
 BOOLEAN_LEVELS = ("false", "true")
 _NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 
@@ -240,11 +242,15 @@ class Schema(_Model):
 
 
 class Registration(_Model):
-    """A holder's public announcement of its part: the schema, and an upper bound on its rows."""
+    """A holder's public announcement of its part: the schema, an upper bound on its rows, their version.
+
+    The version counts the times that other data were registered under this name.
+    """
 
     dataset: str = Field(pattern=_NAME)
     holder: str = Field(min_length=1, max_length=32)
     rows_at_most: int = Field(ge=1, le=10**9)
+    version: int = Field(default=1, ge=1, le=MAX_VERSION)
     catalogue: Schema
 
     def to_json(self) -> bytes:

@@ -335,7 +335,12 @@ def test_the_command_line_asks_the_same(hospitals):
     assert records[1]["rows"][0]["n"] == 686
     assert records[1]["suppressed"] == ["age: missing"]
     assert "Opens" in run("query", "gbsg2", "--stat", "count", "--explain").stdout
-    job = run("query", "gbsg2", "--stat", "count", "--detach").stdout.strip()
+    job = run("query", "gbsg2", "--stat", "count", "--study", "relapse", "--detach").stdout.strip()
+    entries = hospitals.nodes["ada"].storage.ledger.earlier("gbsg2", "relapse", "nobody")
+    assert {entry.plan_hash.hex() for entry in entries} <= {job}
+    unnamed = run("query", "gbsg2", "--stat", "count", "--study", "no name")
+    assert unnamed.exit_code == 1
+    assert "cannot name a study" in unnamed.stderr
     assert json.loads(run("result", job[:12], "--json").stdout)[0]["rows"] == [{"count": 686}]
     assert job[:12] in run("jobs").stdout
     assert job in run("jobs", "--json").stdout
