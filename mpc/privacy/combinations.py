@@ -44,7 +44,7 @@ class Limits:
 
     pairs: int = 1 << 16
     pair_entries: int = 1 << 26
-    candidates: int = 1 << 11
+    candidates: int = 1 << 12
     entries: int = 1 << 20
     minors: int = 60_000
     pool: int = 256
@@ -82,11 +82,12 @@ def combinations(told: Bools, old: int, *, whole: bool = True, limits: Limits | 
     useful = np.asarray(distinct.any(axis=1) & ~(distinct.all(axis=1) & whole))
     differences = pairs(distinct, new & useful, useful, whole, limits.pairs, limits.pair_entries)
     system = System.of(distinct, new, useful, whole)
-    every = elementary.every(system, limits.minors)
-    listed = spanning.search(system, limits.pool, limits.triples) if every is None else every
+    listed, complete = elementary.every(system, limits.minors)
+    if not complete:
+        listed = spanning.search(system, listed, limits.pool, limits.triples)
     listed = np.vstack([_complements(system), listed])
     kept = _shortest(listed, distinct, limits)
-    complete = every is not None and differences.complete and len(kept) == len(listed)
+    complete = complete and differences.complete and len(kept) == len(listed)
     return Combinations(copies, distinct, differences, kept[:, :-1], kept[:, -1], complete)
 
 
