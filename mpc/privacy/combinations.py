@@ -14,6 +14,10 @@ small system all are listed, each over all choices of cohorts (`Combinations.com
 are: dependencies of cohorts and rows of the reduced echelon form for several bases, and the sums and
 differences of two of them. The tracker of Denning, Denning and Schwartz (The tracker, 1979) is such a sum.
 
+An open cohort may also have no records at all, empty by nature: it adds none to a support, and the
+combination without it is listed. Instead of k records anything may be demanded that a larger set fulfils too,
+such as k records beside the largest holder's.
+
 Nothing here is secret: all of it follows from the predicates asked.
 """
 
@@ -24,6 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mpc.errors import RangeError
 from mpc.privacy import elementary, spanning
 from mpc.privacy.cohort_pairs import Pairs, pairs
 from mpc.privacy.elementary import System
@@ -37,15 +42,15 @@ class Limits:
     """How much is listed; the shortest comes first and what is over is left out.
 
     `pairs`, `pair_entries`: pairs, and pairs times atoms. `candidates`: combinations of three cohorts and
-    more. `entries`: atoms in the union of a combination's cohorts, over all combinations. `minors`: places
-    that a complete list tries. `pool`: vectors of a large system that are added to each other. `triples`:
-    combinations of three cohorts that are listed for no other reason. `near`: of a study with over four
-    times as many cohorts, how many of each kind are combined.
+    more, and complements of one. `entries`: atoms in the union of a combination's cohorts, over all
+    combinations. `minors`: places that a complete list tries. `pool`: vectors of a large system that are
+    added to each other. `triples`: combinations of three cohorts that are listed for no other reason. `near`:
+    of a study with over four times as many cohorts, how many of each kind are combined.
     """
 
     pairs: int = 1 << 16
     pair_entries: int = 1 << 26
-    candidates: int = 1 << 10
+    candidates: int = 1 << 12
     entries: int = 1 << 16
     minors: int = 60_000
     pool: int = 256
@@ -60,7 +65,8 @@ class Combinations:
     `copies`: rows of `told` that are one cohort, open if one of them is. `distinct` `[d, atoms]`: these
     cohorts. `coefficients` `[c, d]` and `constant` `[c]`: with flags f, the function constant + sum_j f_j *
     coefficient_j * distinct_j must not have a support of 1 to k - 1 records. `complete`: no other combination
-    can have one, if these and the pairs have none and the earlier questions had none.
+    can have one, if these and the pairs have none and the earlier questions had none. The shortest comes
+    first.
     """
 
     copies: tuple[tuple[int, ...], ...]
@@ -75,8 +81,12 @@ def combinations(told: Bools, old: int, *, whole: bool = True, limits: Limits | 
     """Pairs and combinations in which a cohort of the new question takes part.
 
     `told` `[cohorts, atoms]`: which atoms a cohort contains; rows from `old` on are the new question's.
-    `whole`: the number of all records is known, though no question opened it.
+    `whole`: the number of all records is known, though no question opened it; then the complement of a cohort
+    is as good as told, and has to have k records or none too. All parties get the same list: only exact
+    numbers decide, and ties go by place. Raises `RangeError` if `old` is not a number of rows.
     """
+    if told.ndim != 2 or not 0 <= old <= len(told):
+        raise RangeError("The earlier cohorts are not among the cohorts.", remedy="Correct `old`.")
     limits = limits or Limits()
     copies, distinct = _distinct(told)
     new = np.array([group[-1] >= old for group in copies], dtype=bool)
@@ -85,12 +95,13 @@ def combinations(told: Bools, old: int, *, whole: bool = True, limits: Limits | 
     differences = pairs(distinct, new & useful, useful, whole, limits.pairs, limits.pair_entries)
     near = _near(distinct, np.asarray(new & useful), limits.near)
     system = System.of(distinct[near], new[near], useful[near], whole)
-    every = elementary.every(system, limits.minors)
-    listed = spanning.search(system, limits.pool, limits.triples) if every is None else every
+    listed, complete = elementary.every(system, limits.minors)
+    if not complete:
+        listed = spanning.search(system, listed, limits.pool, limits.triples)
     listed = _spread(np.vstack([_complements(system), listed]), near, len(distinct))
+    complete = complete and len(near) == len(distinct)
     kept = _shortest(listed, distinct, limits)
-    whole_list = every is not None and len(near) == len(distinct)
-    complete = whole_list and differences.complete and len(kept) == len(listed)
+    complete = complete and differences.complete and len(kept) == len(listed)
     return Combinations(copies, distinct, differences, kept[:, :-1], kept[:, -1], complete)
 
 

@@ -21,7 +21,9 @@ import numpy.typing as npt
 Bools = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.int64]
 
-#: Sets of cohorts that are looked at, at most: 2^12.
+#: Sets of cohorts that are looked at, at most: all of twelve.
+_MOST_SETS: Final = 1 << 12
+#: Cohorts of a combination here, the constant with them: minors of more would outgrow the rounding.
 _MOST_ROWS: Final = 12
 #: Combinations of a small system among which those that others imply are looked for.
 _MOST_COMPARED: Final = 4096
@@ -63,34 +65,46 @@ def normal(coefficients: Words) -> Words:
     return np.asarray(coefficients[np.sort(places)])
 
 
-def every(system: System, minors: int) -> Words | None:
-    """All combinations of three cohorts and more `[c, d + 1]` that are worth a check; None if they are many.
+def every(system: System, minors: int) -> tuple[Words, bool]:
+    """Combinations of three cohorts and more `[c, d + 1]` that are worth a check; and whether these are all.
 
-    `minors`: how many choices of cohorts and atoms may be tried.
+    All up to a number of cohorts, such that at most `minors` choices of cohorts and atoms are tried.
     """
-    if len(system.rows) > _MOST_ROWS:
-        return None
-    parts = list(_parts(system))
-    if sum(math.comb(matrix.shape[1], len(rows) - 1) for rows, matrix in parts) > minors:
-        return None
+    parts, complete = _parts_within(system, minors)
     found = [np.zeros((0, len(system.new)), dtype=np.int64)]
     for rows, matrix in parts:
         normals = _normals(matrix)
         spread = np.zeros((len(normals), len(system.new)), dtype=np.int64)
         spread[:, rows] = normals
         found.append(spread)
-    return _needed(normal(np.vstack(found)), system)
+    return _needed(normal(np.vstack(found)), system), complete
 
 
-def _parts(system: System) -> Iterator[tuple[Words, Words]]:
-    """Sets of rows with a new cohort, at least three cohorts, and their distinct columns `[m, n]`."""
+def _parts_within(system: System, minors: int) -> tuple[list[tuple[Words, Words]], bool]:
+    """What `_parts` gives for three rows, for four, and so on as far as it may; whether that is all."""
+    parts: list[tuple[Words, Words]] = []
+    number, earlier, sets = len(system.rows), int((~system.new[system.rows]).sum()), 0
+    for size in range(3, number + 1):
+        sets += math.comb(number, size) - math.comb(earlier, size)
+        if sets > _MOST_SETS or size > _MOST_ROWS:
+            return parts, False
+        more = list(_parts(system, size))
+        minors -= sum(math.comb(matrix.shape[1], size - 1) for _, matrix in more)
+        if minors < 0:
+            return parts, False
+        parts += more
+    return parts, True
+
+
+def _parts(system: System, size: int) -> Iterator[tuple[Words, Words]]:
+    """Sets of `size` rows, a new cohort and two others among them, and their distinct columns `[size, n]`."""
     constant = len(system.new) - 1
-    for size in range(3, len(system.rows) + 1):
-        for chosen in itertools.combinations(system.rows.tolist(), size):
+    new = set(np.flatnonzero(system.new).tolist())
+    for chosen in itertools.combinations(system.rows.tolist(), size):
+        if new.intersection(chosen) and size - (chosen[-1] == constant) >= 3:
             rows = np.array(chosen, dtype=np.int64)
-            if system.new[rows].any() and size - (rows[-1] == constant) >= 3:
-                matrix = np.unique(system.columns[rows], axis=1).astype(np.int64)
-                yield rows, matrix[:, matrix.sum(axis=0) > 1]
+            matrix = np.unique(system.columns[rows], axis=1).astype(np.int64)
+            yield rows, matrix[:, matrix.sum(axis=0) > 1]
 
 
 def _normals(matrix: Words) -> Words:

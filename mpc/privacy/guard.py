@@ -123,6 +123,8 @@ class Layer:
         return places
 
 
+#: Pairs times atoms that are summed at once.
+_CHUNK: Final = 1 << 22
 #: Rows of a holder, with those that are gone.
 MAX_ROWS: Final = 2 * 10**9
 #: Any fixed numbers will do: they tell memberships apart, and protect nothing.
@@ -272,7 +274,9 @@ def _layer(layer: Layer, records: SecretTensor, flags: SecretTensor, terms: Term
     found = []
     first, second, counted = layer.pairs
     if first.size:
-        sizes = records @ counted.T.astype(np.int64)
+        step = max(1, _CHUNK // layer.atoms)
+        parts = [counted[start : start + step].T for start in range(0, first.size, step)]
+        sizes = mpc.concat([records @ part.astype(np.int64) for part in parts], 1)
         found.append((known[first] * known[second]) * (1 - _pass(sizes, terms)).view(bound=1))
     if layer.entries.row.size:
         found.append(_combined(layer.entries, records, known, terms))

@@ -25,29 +25,37 @@ Bools = npt.NDArray[np.bool_]
 LARGEST: Final = 64
 #: Combinations of so many cohorts are looked at for every choice of those that opened.
 _MOST_OPENED: Final = 5
-#: Multiplications of one reduction, up to which three bases are tried, beyond it two.
-_LIGHT: Final = 1 << 30
+#: Multiplications of the reductions beside the two that are always made; and how many there are at most.
+_MOST_REDUCING: Final = 1 << 29
+_MOST_BASES: Final = 24
+#: A prime beyond the number of cohorts and of atoms, and a factor that spreads small numbers over it.
+_SHUFFLE: Final = 1_000_003
+_SPREAD: Final = 48_271
 #: Multiplications that the list of three cohorts may take; beyond, the smallest new cohorts alone take part.
 _MOST_SPLITTING: Final = 1 << 34
 #: Entries of an intermediate array.
 _CHUNK: Final = 1 << 23
 
 
-def search(system: System, pool: int, triples: int) -> Words:
+def search(system: System, known: Words, pool: int, triples: int) -> Words:
     """Combinations `[c, d + 1]` of three cohorts and more with a new one, those without use left out.
 
-    `pool`: how many vectors of each kind are added to each other; `triples`: how many of three cohorts are
-    listed for themselves, those of the smallest support.
+    `known` `[n, d + 1]`: combinations that are found already, and are among these. `pool`: how many vectors
+    of each kind are added to each other; `triples`: how many of three cohorts are listed for themselves,
+    those of the smallest support.
     """
     vectors = [_vectors(system, reduce(system.columns, *order)) for order in _orders(system)]
-    found = normal(np.vstack(vectors))
+    found = normal(np.vstack([known, *vectors]))
     found = np.vstack([found, _sums(system, found, pool), _triples(system, triples)])
     found = found[(found[:, system.new] != 0).any(axis=1) & (np.abs(found).max(axis=1, initial=0) <= LARGEST)]
     return _useful(normal(found), system)
 
 
 def _orders(system: System) -> list[tuple[Words, Words]]:
-    """Rows and columns by preference: coarse cohorts first, the new ones first, fine ones first."""
+    """Rows and columns by preference: coarse cohorts first, new ones first, fine ones first, and shuffled.
+
+    All parties shuffle alike: by products modulo a prime, not by a generator that numpy may change.
+    """
     rows, constant = system.rows, len(system.new) - 1
     atoms = system.columns[rows] @ system.weight
     late = system.new[rows]
@@ -59,8 +67,13 @@ def _orders(system: System) -> list[tuple[Words, Words]]:
         (rows[np.lexsort((atoms, ~late, free))], rare),
         (rows[np.lexsort((atoms, late, free))], rare),
     ]
+    places = np.arange(1, max(len(rows), len(common)) + 1)
+    for step in range(3, _MOST_BASES):
+        shuffled = _SPREAD * places * (places + step) % _SHUFFLE
+        by_row = rows[np.lexsort((shuffled[: len(rows)], free))]
+        orders.append((by_row, np.argsort(shuffled[: len(common)], kind="stable")))
     work = len(rows) * len(common) * min(len(rows), len(common))
-    return orders if work <= _LIGHT else orders[:2]
+    return orders[: 2 + _MOST_REDUCING // max(work, 1)]
 
 
 def _vectors(system: System, reduced: Reduced) -> Words:
@@ -150,15 +163,20 @@ def _splits(common: npt.NDArray[np.float32], three: npt.NDArray[np.float32], pla
         (part, union - only_first - beside),
     ):
         places = np.flatnonzero(useful)
-        if len(places) > most:
-            places = (
-                places[np.argpartition(supports.ravel()[places], most - 1)[:most]] if most else places[:0]
-            )
+        places = places[_smallest(supports.ravel()[places], most)]
         first, second = np.unravel_index(places, useful.shape)
         here = np.full_like(first, place)
         order = (here, first, second) if useful is whole else (first, here, second)
         found.append(np.stack([supports.ravel()[places].astype(np.int64), *order], axis=1))
     return np.vstack(found)
+
+
+def _smallest(values: npt.NDArray[np.float32], most: int) -> Words:
+    """Places of the `most` smallest `values` `[c]`; of equal ones the first, so that all parties agree."""
+    places = np.arange(len(values))
+    if 0 < most < len(values):
+        places = np.flatnonzero(values <= np.partition(values, most - 1)[most - 1])
+    return places[np.argsort(values[places], kind="stable")][:most]
 
 
 def _useful(found: Words, system: System) -> Words:
