@@ -19,7 +19,7 @@ from parties.identity import tls
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
 from parties.law.policy import decide, demand
-from parties.law.rules import Case, Policy
+from parties.law.rules import Policy
 from parties.management.catalogue import Registration
 from parties.management.datasets import DataSets
 from parties.node import handshake, reports
@@ -28,6 +28,7 @@ from parties.node.room import Room
 from parties.node.transport.dialling import keep_dialling
 from parties.node.transport.outbox import Outbox
 from parties.node.transport.vanished import vanished
+from parties.query.case import case_of
 from parties.query.compile import Question
 from parties.query.plan import Plan, SignedPlan, open_plan
 from parties.query.validation import validate
@@ -243,8 +244,7 @@ class Holder:
         plan = open_plan(signed, self._consortium)
         own = self._datasets.find(plan.dataset)
         question = validate(plan, self._consortium, self._claimed(plan, own), int(self._clock()))
-        case = Case(plan.analyst, plan.dataset, question.query.extremes)
-        demand(decide(case, self._policy), self._identity.name)
+        demand(decide(case_of(question, "holder"), self._policy), self._identity.name)
         return question
 
     def _send_block(self, room: Room, name: str, session: bytes, block: str, package: InputPackage) -> None:
