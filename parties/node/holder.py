@@ -20,6 +20,7 @@ from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
 from parties.law.policy import decide, demand
 from parties.law.rules import Policy
+from parties.law.terms import to_wire
 from parties.management.catalogue import Registration
 from parties.management.datasets import DataSets
 from parties.node import handshake, reports
@@ -117,6 +118,7 @@ class Holder:
             minor=version.MINOR,
             name=self._identity.name,
             registrations=[item.to_json() for item in self._datasets.list()],
+            terms=to_wire(self._policy.terms),
         )
 
     def _announce_changes(self) -> None:
