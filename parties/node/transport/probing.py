@@ -33,6 +33,8 @@ PAUSE_S: Final = 30.0
 PATIENCE_S: Final = 5.0
 #: The medians are over so many small probes, and the best of so many long ones.
 KEPT_SMALL, KEPT_LONG = 9, 3
+#: Of a long probe's time so much is its bytes', however long a small one took: the two vary.
+LEAST_OF_LONG: Final = 0.25
 #: A peer may send so many probes in `PAUSE_S`.
 MAX_PROBES: Final = 64
 #: Clocks do not tell apart what is shorter (seconds).
@@ -170,7 +172,8 @@ class Prober:
         seconds = self._ask(peer, LONG_BYTES)
         if seconds is not None:
             with self._lock:
-                way.long.append(LONG_BYTES / max(seconds - statistics.median(way.small), _LEAST_S))
+                own = max(seconds - statistics.median(way.small), seconds * LEAST_OF_LONG, _LEAST_S)
+                way.long.append(LONG_BYTES / own)
 
     def _ask(self, peer: int, size: int) -> float | None:
         """Seconds until the answer; None if there is none, or if a session opened meanwhile."""
