@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import cached_property
@@ -66,14 +67,17 @@ class Disclosure(Protocol):
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a result beside its values: cost, holders, accuracy, terms, what was predicted."""
+    """What is known of a result beside its values: cost, holders, accuracy, terms, what was predicted.
+
+    A prediction may take longer than the computation: `foresight` has it when it is there.
+    """
 
     cost: Spent
     holders: tuple[str, ...]
     plan_hash: str = ""
     accuracy: tuple[str, ...] = ()
     terms: Terms | None = None
-    predicted: Predicted | None = None
+    foresight: Future[Predicted | None] | None = None
     disclosure: Disclosure | None = None
 
 
@@ -125,8 +129,11 @@ class Result(ABC):
 
     @property
     def predicted(self) -> Predicted | None:
-        """What was predicted when the question was asked; None for a job that another process asked."""
-        return self.facts.predicted
+        """What was predicted when the question was asked; None for a job that another process asked.
+
+        The first time in a process this waits a second, for what the engine needs to predict.
+        """
+        return None if self.facts.foresight is None else self.facts.foresight.result()
 
     @property
     def disclosure(self) -> Disclosure | None:
@@ -188,13 +195,21 @@ class Result(ABC):
         }
 
     def __repr__(self) -> str:
+        return f"{self.table}\n{self.took}"
+
+    @property
+    def table(self) -> str:
+        """Title and values, as text."""
         frame = self.to_pandas()
         text = frame.astype(object).where(frame.notna(), "NaN")
         for row, column in frame.attrs["suppressed"]:
             text.at[row, column] = SUPPRESSED
-        table = text.to_string(formatters=dict.fromkeys(text.columns, _number))
-        took = took_beside(self.cost, self.predicted)
-        return f"{self.title}\n{table}\n[{took}; holders: {', '.join(self.holders)}]"
+        return f"{self.title}\n{text.to_string(formatters=dict.fromkeys(text.columns, _number))}"
+
+    @property
+    def took(self) -> str:
+        """What it took, beside what was predicted, and whose records contributed, as text."""
+        return f"[{took_beside(self.cost, self.predicted)}; holders: {', '.join(self.holders)}]"
 
 
 class TableResult(Result):

@@ -96,7 +96,7 @@ class Job:
         """`question`: the plan's, where it is known already; `outlook`: the space when it was submitted."""
         self._space = space
         self._question, self._outlook = question, outlook
-        self._foresight: Future[Predicted] | None = None
+        self._foresight: Future[Predicted | None] | None = None
         self.plan = plan
         self.hash = plan_hash.hex()
 
@@ -221,9 +221,11 @@ class Job:
             self._foresight = Future()
             threading.Thread(target=self._predict, args=(self._foresight, self._outlook)).start()
 
-    def _predict(self, made: Future[Predicted], outlook: Outlook) -> None:
+    def _predict(self, made: Future[Predicted | None], outlook: Outlook) -> None:
         try:
             made.set_result(predict(self.question, outlook.terms, outlook.links))
+        except TriuneError:  # the parties will say so themselves, and better
+            made.set_result(None)
         except Exception as error:  # noqa: BLE001 - who asks for it gets it
             made.set_exception(error)
 
@@ -248,7 +250,7 @@ class Job:
             self.hash,
             accuracy,
             terms=state.terms,
-            predicted=self._foresight.result() if self._foresight is not None else None,
+            foresight=self._foresight,
             disclosure=report(self.plan.analyst, holders, outcomes, state.terms, policies),
         )
 

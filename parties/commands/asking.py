@@ -194,7 +194,8 @@ def _show(results: Iterable[Result], as_json: bool, report: bool = False) -> Non
         say(json.dumps([one.to_json() for one in made], indent=2))
         return
     for one in made:
-        say(f"{one!r}\n")
+        say(one.table)
+        say(f"{one.took}\n")  # by itself: the prediction may come later than the result
         if report:
             say(f"{one.disclosure}\n")
 

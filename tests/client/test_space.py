@@ -190,6 +190,7 @@ def test_the_prediction_stands_beside_the_fact(space, gbsg):
     assert f"{cost.rounds} rounds (at most {predicted.rounds})" in repr(result)
     assert result.to_json()["predicted"]["rounds"] == predicted.rounds
     again = space.job(gbsg.submit("count").hash).result()
+    assert again.terms == result.terms
     assert again.predicted is None  # another process may have asked it
     assert "predicted" not in repr(again)
 
