@@ -36,6 +36,10 @@ class Target:
     governor: str
     extreme: bool
     program: ClassVar[type[RowProgram]]
+    #: the rule beside the minimum count that may keep it closed
+    rule: ClassVar[str] = ""
+    #: what it may still tell of one record to somebody who knows all others, as the end of a sentence
+    learnable: ClassVar[str] = "which values of that record go with the result"
 
     @property
     def condition(self) -> str:

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from mpc.privacy.terms import Terms
 from mpc.statistics import plots
 from mpc.statistics.outcome import Outcome, Shown, Value
 
@@ -45,13 +47,38 @@ class Spent:
 
 
 @dataclass(frozen=True)
+class Predicted:
+    """Seconds (None: no way was measured), at most so many rounds, and the bytes that the busiest sends."""
+
+    seconds: float | None
+    rounds: int
+    bytes_sent: int
+
+
+class Disclosure(Protocol):
+    """What a result tells, and what stayed closed: the report made where the rules are known."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The report, as JSON has it."""
+
+    def __str__(self) -> str:
+        """For people."""
+
+
+@dataclass(frozen=True)
 class Facts:
-    """What is known of a result beside its values: cost, holders, accuracy."""
+    """What is known of a result beside its values: cost, holders, accuracy, terms, what was predicted.
+
+    A prediction may take longer than the computation: `foresight` has it when it is there.
+    """
 
     cost: Spent
     holders: tuple[str, ...]
     plan_hash: str = ""
     accuracy: tuple[str, ...] = ()
+    terms: Terms | None = None
+    foresight: Future[Predicted | None] | None = None
+    disclosure: Disclosure | None = None
 
 
 class Result(ABC):
@@ -94,6 +121,24 @@ class Result(ABC):
     def holders(self) -> tuple[str, ...]:
         """Those whose records contributed."""
         return self.facts.holders
+
+    @property
+    def terms(self) -> Terms | None:
+        """What all parties demanded together; None for a job of before that was told."""
+        return self.facts.terms
+
+    @property
+    def predicted(self) -> Predicted | None:
+        """What was predicted when the question was asked; None for a job that another process asked.
+
+        The first time in a process this waits a second, for what the engine needs to predict.
+        """
+        return None if self.facts.foresight is None else self.facts.foresight.result()
+
+    @property
+    def disclosure(self) -> Disclosure | None:
+        """What opened and what that tells, what stayed closed and why, and under whose terms."""
+        return self.facts.disclosure
 
     @property
     def accuracy(self) -> tuple[str, ...]:
@@ -144,15 +189,27 @@ class Result(ABC):
             "seconds": self.cost.seconds,
             "rounds": self.cost.rounds,
             "bytes_sent_per_party": dict(self.cost.bytes_sent_per_party),
+            "terms": None if self.terms is None else asdict(self.terms),
+            "predicted": None if self.predicted is None else asdict(self.predicted),
+            "disclosure": None if self.disclosure is None else self.disclosure.to_json(),
         }
 
     def __repr__(self) -> str:
+        return f"{self.table}\n{self.took}"
+
+    @property
+    def table(self) -> str:
+        """Title and values, as text."""
         frame = self.to_pandas()
         text = frame.astype(object).where(frame.notna(), "NaN")
         for row, column in frame.attrs["suppressed"]:
             text.at[row, column] = SUPPRESSED
-        table = text.to_string(formatters=dict.fromkeys(text.columns, _number))
-        return f"{self.title}\n{table}\n[{self.cost}; holders: {', '.join(self.holders)}]"
+        return f"{self.title}\n{text.to_string(formatters=dict.fromkeys(text.columns, _number))}"
+
+    @property
+    def took(self) -> str:
+        """What it took, beside what was predicted, and whose records contributed, as text."""
+        return f"[{took_beside(self.cost, self.predicted)}; holders: {', '.join(self.holders)}]"
 
 
 class TableResult(Result):
@@ -217,6 +274,20 @@ class BoxResult(TableResult):
         if self._has_dates or self.names:
             return super().plot(ax)
         return plots.boxes(self.rows, plots.axes(ax, self.title))
+
+
+def took_beside(cost: Spent, predicted: Predicted | None) -> str:
+    """What a computation took, each beside what was predicted."""
+    most = max(cost.bytes_sent_per_party.values(), default=0)
+    seconds = rounds = sent = ""
+    if predicted is not None:
+        seconds = "" if predicted.seconds is None else f" (predicted {predicted.seconds:.2f})"
+        rounds = f" (at most {predicted.rounds})"
+        sent = f" ({predicted.bytes_sent / 1000:.1f})"
+    return (
+        f"took {cost.seconds:.2f} s{seconds}, {cost.rounds} rounds{rounds}, "
+        f"{most / 1000:.1f} kB{sent} sent by the busiest party"
+    )
 
 
 # --- what results of other shapes use as well ------------------------------------------------------

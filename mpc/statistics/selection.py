@@ -170,6 +170,8 @@ class Percentile(Target):
     column: ColumnSpec
     fraction: Fraction
     program = Selection
+    rule = each_side.RULE
+    learnable = "an interval between two neighbouring records in which its value lies"
 
     @property
     def condition(self) -> str:

@@ -5,19 +5,19 @@ Every question goes to all three. What they say is compared: a catalogue on whic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import grpc
 
-from mpc.errors import CatalogueError, ConfigError, IdentityError, JobError, PeerVanished, TriuneError
+from mpc.errors import ConfigError, IdentityError, JobError, PeerVanished, TriuneError
+from parties.client.described import Described, read
 from parties.identity.consortium import Consortium, load
 from parties.identity.keys import Identity
 from parties.identity.tls import channel
 from parties.identity.toml import read_toml
-from parties.management.catalogue import Registration
 from parties.wire import analyst_pb2 as pb
 from parties.wire.analyst_pb2_grpc import AnalystGateStub
 from parties.wire.status import from_rpc_error
@@ -25,7 +25,6 @@ from parties.wire.version import METADATA
 
 CALL_DEADLINE_S: Final = 20.0
 _KEYS: Final = ("name", "consortium", "keys")
-Held = Mapping[tuple[str, str], Registration]
 
 
 @dataclass(frozen=True)
@@ -132,32 +131,6 @@ class Connection:
         except grpc.RpcError as error:
             return self.error(party, error)
 
-    def registrations(self) -> tuple[Registration, ...]:
-        """What holders have announced to all three compute parties.
-
-        CatalogueError if two compute parties were told different things of one holder's data set.
-        """
-        replies = self.everywhere("Describe", pb.DescribeRequest())
-        told: dict[str, Held] = {name: _held(reply) for name, reply in replies.items()}
-        for name, held in told.items():
-            _check_same(self.parties[0], told[self.parties[0]], name, held)
-        common = set.intersection(*(set(held) for held in told.values()))
-        first = told[self.parties[0]]
-        return tuple(first[key] for key in sorted(common))
-
-
-def _held(reply: pb.Catalogue) -> Held:
-    made = [Registration.from_json(data) for data in reply.registrations]
-    return {(item.dataset, item.holder): item for item in made}
-
-
-def _check_same(name: str, held: Held, other_name: str, other: Held) -> None:
-    for key in held.keys() & other.keys():
-        if held[key] != other[key]:
-            dataset, holder = key
-            raise CatalogueError(
-                f"{name} and {other_name} describe {dataset} of {holder} differently "
-                f"(schema {held[key].catalogue.hash[:12]} and {other[key].catalogue.hash[:12]}).",
-                remedy=f"Wait until {holder} has reconnected to both; if it stays so, ask {holder}.",
-                culprit=holder,
-            )
+    def describe(self) -> Described:
+        """What all three say of the space; raises what `described.read` does."""
+        return read(self.everywhere("Describe", pb.DescribeRequest()), self.analyst.consortium)

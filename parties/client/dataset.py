@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from mpc.errors import CatalogueError, PlanInvalid
 from mpc.statistics import table
 from mpc.statistics.results import Result
-from mpc.statistics.statistic import known
+from mpc.statistics.statistic import known, nearest
 from parties.client.answers import fits_a_table
 from parties.client.job import Job
 from parties.management.catalogue import Schema
@@ -36,6 +36,9 @@ class Asked(Protocol):
 
     def explain(self, dataset: Dataset, statistics: Sequence[StatisticSpec]) -> str:
         """Says what it would do."""
+
+    def holders_of(self, name: str) -> tuple[str, ...]:
+        """Who holds a data set."""
 
 
 class Ask:
@@ -98,7 +101,8 @@ class Dataset:
     def __repr__(self) -> str:
         where = f" where {self.filter}" if self.filter is not None else ""
         groups = f" by {', '.join(self.groups)}" if self.groups else ""
-        lines = [f"{self.schema.name}: {self.schema.title}{where}{groups}"]
+        holders = f" at {', '.join(self.holders)}" if self.holders else ""
+        lines = [f"{self.schema.name}: {self.schema.title}{holders}{where}{groups}"]
         for column in self.schema.columns:
             extent = ", ".join(column.all_levels) if column.is_category else f"{column.min} to {column.max}"
             lines.append(f"  {column.name:16} {column.kind.value:9} {extent} {column.unit}".rstrip())
@@ -134,6 +138,24 @@ class Dataset:
         names = (*self.groups, *_names(columns))
         known("group by", names, self.schema.specs())
         return replace(self, groups=names)
+
+    def at(self, *holders: str | Iterable[str]) -> Dataset:
+        """Only the records of these holders, as `data.at("lindenhof", "seeklinik")`.
+
+        A holder that is asked alone refuses unless its policy has allow_single_holder. Raises PlanInvalid for
+        no holder, CatalogueError for a name that does not hold the data set.
+        """
+        names = tuple(dict.fromkeys(_holders(holders)))
+        if not names:
+            raise PlanInvalid("No holder is chosen.", remedy="Name at least one, or leave out at().")
+        held_by = self.space.holders_of(self.name)
+        for name in names:
+            if name not in held_by:
+                raise CatalogueError(
+                    f"{name} does not hold {self.name}.{nearest(name, held_by)}",
+                    remedy=f"Holders of {self.name}: {', '.join(held_by)}.",
+                )
+        return replace(self, holders=names)
 
     # --- asking ---------------------------------------------------------------------------------
 
@@ -192,6 +214,13 @@ def _names(given: Iterable[Any]) -> list[str]:
             )
         names.append(one if isinstance(one, str) else one.name)
     return names
+
+
+def _holders(given: Iterable[Any]) -> Iterator[str]:
+    for one in _flat(given):
+        if not isinstance(one, str):
+            raise PlanInvalid(f"A {type(one).__name__} names no holder.", remedy="Write its name.")
+        yield one
 
 
 def _flat(given: Iterable[Any]) -> Iterator[Any]:

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, Protocol
 
 from rich.console import Console
 
-from mpc.errors import CopyMismatch, JobError, PeerVanished, SessionCancelled, TriuneError
+from mpc.errors import CopyMismatch, JobError, PeerVanished, ProtocolAbort, SessionCancelled, TriuneError
+from mpc.privacy.terms import Terms
 from mpc.protocols.replicated.packages import reconstruct
 from mpc.statistics.joint import JointQuery
 from mpc.statistics.outcome import Outcome
-from mpc.statistics.results import Facts, Result, Spent
-from parties.client.answers import combined_result, separate_results
+from mpc.statistics.results import Facts, Predicted, Result, Spent
+from parties.client.answers import FactsOf, combined_result, separate_results
 from parties.client.connection import Connection
 from parties.client.progress import ProgressBar
 from parties.client.watching import Watchers
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
 from parties.identity.seal import unseal
+from parties.law.terms import from_wire
 from parties.management.catalogue import Schema
 from parties.query.compile import Question, compile_plan
+from parties.query.disclosure import report
 from parties.query.plan import Plan, SignedPlan, open_plan, result_context
+from parties.query.prediction import Outlook, predict
 from parties.wire import analyst_pb2 as pb
 from parties.wire.status import from_status
 
@@ -56,12 +63,13 @@ class Home(Protocol):
 
 @dataclass(frozen=True)
 class JobState:
-    """What the parties say of a job: the state of each, of the whole, and why it failed."""
+    """What the parties say of a job: the state of each, of the whole, why it failed, under which terms."""
 
     state: str
     parties: Mapping[str, str]
     error: TriuneError | None = None
     spent: Spent = field(default_factory=lambda: Spent(0.0, 0, {}))
+    terms: Terms | None = None
 
     @property
     def final(self) -> bool:
@@ -77,10 +85,18 @@ class JobState:
 class Job:
     """One submitted plan. `plan` is what was signed; `hash` names it everywhere."""
 
-    def __init__(self, space: Home, plan: Plan, plan_hash: bytes, question: Question | None = None) -> None:
-        """`question`: the plan's, where it is known already."""
+    def __init__(
+        self,
+        space: Home,
+        plan: Plan,
+        plan_hash: bytes,
+        question: Question | None = None,
+        outlook: Outlook | None = None,
+    ) -> None:
+        """`question`: the plan's, where it is known already; `outlook`: the space when it was submitted."""
         self._space = space
-        self._question = question
+        self._question, self._outlook = question, outlook
+        self._foresight: Future[Predicted | None] | None = None
         self.plan = plan
         self.hash = plan_hash.hex()
 
@@ -187,7 +203,8 @@ class Job:
                     )
                 watchers.wait()
 
-    def _outcomes(self, timeout: float | None) -> tuple[list[list[Outcome]], Facts]:
+    def _outcomes(self, timeout: float | None) -> tuple[list[list[Outcome]], FactsOf]:
+        self._foresee()
         state = self.wait(timeout)
         if state.state != "released":
             raise state.error or JobError(
@@ -195,7 +212,22 @@ class Job:
             )
         shares = self._space.connection.everywhere("Fetch", self._reference)
         query = self.question.query
-        return query.at_recipient(self._open(query, shares)), self._facts(state, query.accuracy)
+        outcomes = query.at_recipient(self._open(query, shares))
+        return outcomes, partial(self._facts, state, query.accuracy)
+
+    def _foresee(self) -> None:
+        """Predict while the parties compute: that takes the engine's shapes, which load slowly."""
+        if self._outlook is not None and self._foresight is None:
+            self._foresight = Future()
+            threading.Thread(target=self._predict, args=(self._foresight, self._outlook)).start()
+
+    def _predict(self, made: Future[Predicted | None], outlook: Outlook) -> None:
+        try:
+            made.set_result(predict(self.question, outlook.terms, outlook.links))
+        except TriuneError:  # the parties will say so themselves, and better
+            made.set_result(None)
+        except Exception as error:  # noqa: BLE001 - who asks for it gets it
+            made.set_exception(error)
 
     def _open(self, query: JointQuery, shares: Mapping[str, pb.SealedShare]) -> Any:
         sessions = {share.session for share in shares.values()}
@@ -209,9 +241,18 @@ class Job:
         copies = [unseal(private, share.sealed, context) for share in shares.values()]
         return reconstruct(copies, query.output_elements, list(shares))
 
-    def _facts(self, state: JobState, accuracy: tuple[str, ...]) -> Facts:
+    def _facts(self, state: JobState, accuracy: tuple[str, ...], outcomes: Sequence[Outcome]) -> Facts:
         holders = tuple(part.name for part in self.plan.holders)
-        return Facts(state.spent, holders, self.hash, accuracy)
+        policies = self._outlook.policies if self._outlook is not None else {}
+        return Facts(
+            state.spent,
+            holders,
+            self.hash,
+            accuracy,
+            terms=state.terms,
+            foresight=self._foresight,
+            disclosure=report(self.plan.analyst, holders, outcomes, state.terms, policies),
+        )
 
 
 def combine(told: Mapping[str, pb.JobStatus | TriuneError | None]) -> JobState:
@@ -230,7 +271,22 @@ def combine(told: Mapping[str, pb.JobStatus | TriuneError | None]) -> JobState:
         least = min(least, PROGRESS[_HELD_AT], key=PROGRESS.index)
         return JobState(least, names, unreachable[0])
     complete = len(known) == len(names)
-    return JobState(least if complete else PROGRESS[0], names, spent=_spent(told))
+    return JobState(least if complete else PROGRESS[0], names, spent=_spent(told), terms=_terms(told))
+
+
+def _terms(told: Mapping[str, pb.JobStatus | TriuneError | None]) -> Terms | None:
+    """The terms of the session, which all three have compared before they computed. ProtocolAbort if not."""
+    found = {
+        name: from_wire(reply.terms, name)
+        for name, reply in told.items()
+        if isinstance(reply, pb.JobStatus) and reply.terms
+    }
+    if len(set(found.values())) > 1:
+        raise ProtocolAbort(
+            f"{', '.join(found)} tell of different terms of one job.",
+            remedy="Do not use its result; ask the parties for their versions.",
+        )
+    return next(iter(found.values()), None)
 
 
 def _spent(told: Mapping[str, pb.JobStatus | TriuneError | None]) -> Spent:

@@ -9,16 +9,21 @@ from types import TracebackType
 from typing import Final
 
 from mpc.errors import CatalogueError, JobError, PeerVanished, TriuneError
+from mpc.privacy.terms import Terms
+from mpc.statistics.statistic import nearest
 from parties.client.connection import Analyst, Connection
 from parties.client.dataset import Dataset
+from parties.client.described import Described
 from parties.client.job import Job
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
+from parties.law.terms import joined
 from parties.management.catalogue import Registration, Schema
 from parties.query.builder import make_plan
 from parties.query.compile import Question
 from parties.query.explain import explain
 from parties.query.plan import SignedPlan, StatisticSpec, sign_plan
+from parties.query.prediction import Outlook
 from parties.query.validation import dataset_schema, validate
 from parties.wire import analyst_pb2 as pb
 from parties.wire import common_pb2
@@ -73,7 +78,7 @@ class Space:
 
     def registrations(self) -> tuple[Registration, ...]:
         """What holders have announced to all three compute parties, those included that are away now."""
-        return self.connection.registrations()
+        return self.connection.describe().registrations
 
     def datasets(self) -> dict[str, tuple[str, ...]]:
         """Data set -> its holders."""
@@ -81,6 +86,20 @@ class Space:
         for item in self.registrations():
             found[item.dataset] = (*found.get(item.dataset, ()), item.holder)
         return found
+
+    def holders_of(self, name: str) -> tuple[str, ...]:
+        """Who holds the data set `name`."""
+        return self.connection.describe().holders_of(name)
+
+    def policies(self) -> dict[str, Terms]:
+        """What each party demands of a release: holders as they last announced it, and compute parties."""
+        return dict(self.connection.describe().policies)
+
+    def terms(self, dataset: Dataset) -> Terms:
+        """What the compute parties and the holders of a data set demand together: the strictest of each."""
+        told = self.connection.describe()
+        holders = dataset.holders or told.holders_of(dataset.name)
+        return joined(told.policies, (*self.connection.parties, *holders))
 
     def dataset(
         self,
@@ -106,7 +125,8 @@ class Space:
         for name in holders:
             if name not in known:
                 raise CatalogueError(
-                    f"{name} is no holder of this consortium.", remedy=f"Its holders: {', '.join(known)}."
+                    f"{name} is no holder of this consortium.{nearest(name, known)}",
+                    remedy=f"Its holders: {', '.join(known)}.",
                 )
 
     def _await_holders(self, name: str, holders: Sequence[str], timeout: float) -> list[Registration]:
@@ -139,7 +159,10 @@ class Space:
 
     def question(self, dataset: Dataset, statistics: Sequence[StatisticSpec]) -> Question:
         """A question, checked here as every party will check it before its own policy decides."""
-        offered = self.registrations()
+        return self._question(dataset, statistics, self.connection.describe())
+
+    def _question(self, dataset: Dataset, statistics: Sequence[StatisticSpec], told: Described) -> Question:
+        offered = told.registrations
         if dataset.holders:
             offered = tuple(_chosen(offered, dataset.name, dataset.holders))
         now = int(time.time())
@@ -158,13 +181,23 @@ class Space:
 
     def explain(self, dataset: Dataset, statistics: Sequence[StatisticSpec]) -> str:
         """What the question would do; nothing is submitted."""
-        return "\n".join(explain(self.question(dataset, statistics)))
+        told = self.connection.describe()
+        question = self._question(dataset, statistics, told)
+        return "\n".join(explain(question, self._outlook(question, told)))
+
+    def _outlook(self, question: Question, told: Described) -> Outlook:
+        plan = question.plan
+        parties = (*self.connection.parties, *(part.name for part in plan.holders))
+        policies = {name: told.policies[name] for name in parties}
+        terms = joined(policies, parties, plan.minimum_count)
+        return Outlook(terms, policies, told.links, told.holders_of(plan.dataset))
 
     def submit(self, dataset: Dataset, statistics: Sequence[StatisticSpec]) -> Job:
         """Signs the plan, sends the same bytes to all three; ends it everywhere if one does not take it."""
-        question = self.question(dataset, statistics)
+        told = self.connection.describe()
+        question = self._question(dataset, statistics, told)
         signed = sign_plan(question.plan, self.identity)
-        job = Job(self, question.plan, signed.hash, question)
+        job = Job(self, question.plan, signed.hash, question, self._outlook(question, told))
         wire = common_pb2.SignedPlan(plan=signed.plan, signature=signed.signature)
         replies = self.connection.attempt("Submit", pb.SubmitRequest(plan=wire))
         errors = [reply for reply in replies.values() if isinstance(reply, TriuneError)]

@@ -39,6 +39,9 @@ def query(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say what would run and open, and do not run it.")
     ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Also say what the result discloses, and what stayed closed.")
+    ] = False,
     detach: Annotated[
         bool, typer.Option("--detach", help="Submit, print the job's hash, and leave.")
     ] = False,
@@ -56,6 +59,7 @@ def query(
       triune query gbsg2 --stat correlation:age,tsize,pnodes --json
       triune query gbsg2 --stat count --holder lindenhof --holder seeklinik
       triune query gbsg2 --stat describe:age --explain
+      triune query gbsg2 --stat describe:age --report
       triune query gbsg2 --stat describe:age --detach
     """
     from parties.query.filters import parse
@@ -75,7 +79,7 @@ def query(
         if detach:
             say(json.dumps({"job": job.hash}) if as_json else job.hash)
             return
-        _show(job.results(), as_json)
+        _show(job.results(), as_json, report)
 
 
 def datasets(
@@ -149,7 +153,12 @@ def status(job: JobArgument, config: Config = ANALYST_TOML) -> None:
     say(f"{state.state}{f': {state.error}' if state.error is not None else ''}")
 
 
-def result(job: JobArgument, config: Config = ANALYST_TOML, as_json: AsJson = False) -> None:
+def result(
+    job: JobArgument,
+    config: Config = ANALYST_TOML,
+    as_json: AsJson = False,
+    report: Annotated[bool, typer.Option("--report", help="Also say what the result discloses.")] = False,
+) -> None:
     """The result of a job; waits for it if it still runs.
 
     \b
@@ -158,7 +167,7 @@ def result(job: JobArgument, config: Config = ANALYST_TOML, as_json: AsJson = Fa
       triune result 3f9a12 --json
     """
     with _space(config) as space:
-        _show(space.job(job).results(), as_json)
+        _show(space.job(job).results(), as_json, report)
 
 
 def cancel(job: JobArgument, config: Config = ANALYST_TOML) -> None:
@@ -180,13 +189,16 @@ def _space(config: Path) -> Space:
     return connect(config)
 
 
-def _show(results: Iterable[Result], as_json: bool) -> None:
+def _show(results: Iterable[Result], as_json: bool, report: bool = False) -> None:
     made = list(results)
     if as_json:
         say(json.dumps([one.to_json() for one in made], indent=2))
         return
     for one in made:
-        say(f"{one!r}\n")
+        say(one.table)
+        say(f"{one.took}\n")  # by itself: the prediction may come later than the result
+        if report:
+            say(f"{one.disclosure}\n")
 
 
 #: What this module adds to `triune`, in the order of its help.

@@ -12,6 +12,7 @@ from parties.commands.output import say
 
 if TYPE_CHECKING:
     from mpc.kernels import Kernels
+    from parties.node.config import PolicyConfig
 
 
 def doctor(
@@ -34,7 +35,8 @@ def doctor(
     from parties.node.config import ComputeConfig, load
     from parties.node.machine import prepare
 
-    settings = load(config).compute if config else ComputeConfig()
+    node = load(config) if config else None
+    settings = node.compute if node else ComputeConfig()
     kernels = prepare(settings)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     say(f"kernels   {kernels.name}; here: {', '.join(available())}; can be chosen: {', '.join(NAMES)}")
@@ -44,7 +46,21 @@ def doctor(
     say(f"torch     {torch.__version__}; CUDA device: {_cuda()}")
     if "native" not in available():
         say("          no native kernels: install a C compiler (Debian: apt install gcc) and Triune again")
+    if node is not None:
+        _policy(node.policy)
     _try(kernels)
+
+
+def _policy(policy: PolicyConfig) -> None:
+    """Every term that this party demands, and which of them are not its preset's."""
+    from parties.node.config import OF_PRESET, PolicyConfig
+
+    start = PolicyConfig(preset=policy.preset)
+    say(f"policy    preset {policy.preset}")
+    for name, value in policy.model_dump().items():
+        own = "" if value == getattr(start, name) else f" (the preset: {getattr(start, name)})"
+        if name in OF_PRESET:
+            say(f"          {name} = {value}{own}")
 
 
 def _try(kernels: Kernels) -> None:

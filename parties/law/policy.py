@@ -19,10 +19,10 @@ class Verdict:
 
 
 def decide(case: Case, policy: Policy, rules: Sequence[Rule] = RULES) -> tuple[Verdict, ...]:
-    """What each pillar's rules say; the first that refuses speaks for its pillar."""
+    """What each pillar's rules for the case's role say; the first that refuses speaks for its pillar."""
     found: dict[Pillar, tuple[Rule, str]] = {}
     for rule in rules:
-        reason = rule.refuses(case, policy)
+        reason = rule.refuses(case, policy) if case.role in rule.roles else ""
         if reason:
             found.setdefault(rule.pillar, (rule, reason))
     return tuple(Verdict(pillar, found.get(pillar)) for pillar in get_args(Pillar))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
 from typing import Final
 
 import rfc8785
 from pydantic import TypeAdapter, ValidationError
 
 from mpc.errors import ProtocolAbort, RangeError
-from mpc.privacy.terms import Terms
+from mpc.privacy.terms import NONE, Terms
 
 MAX_TERMS_BYTES: Final = 4096
 _READER: Final = TypeAdapter(Terms)
@@ -34,3 +35,11 @@ def from_wire(data: bytes, sender: str) -> Terms:
             culprit=sender,
         )
     return made
+
+
+def joined(policies: Mapping[str, Terms], parties: Iterable[str], minimum_count: int = 1) -> Terms:
+    """What these parties demand together, and a plan that asks for a minimum count of its own."""
+    terms = replace(NONE, minimum_count=minimum_count)
+    for party in parties:
+        terms &= policies[party]
+    return terms

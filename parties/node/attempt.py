@@ -205,6 +205,7 @@ class Attempt:
         for holder, accept in accepts.items():
             if accept.session != work.session:
                 raise PlanMismatch(f"{holder} accepted another session.", culprit=holder)
+        work.agree(terms)
         return terms
 
     def _await_peers_inputs(self) -> None:

@@ -24,6 +24,7 @@ from mpc.errors import (
     StorageError,
     TriuneError,
 )
+from parties.law.policy import decide, demand
 from parties.node import reports
 from parties.node.attempt import Attempt, Seat
 from parties.node.jobs import Fault, Job, JobCost, State
@@ -31,6 +32,7 @@ from parties.node.machine import give_back_memory
 from parties.node.running import RunningJobs, same_plan
 from parties.node.storage.base import JobStore
 from parties.node.work import Work
+from parties.query.case import case_of
 from parties.query.plan import Plan, SignedPlan, open_plan
 from parties.query.validation import validate
 from parties.wire import common_pb2 as wire
@@ -105,6 +107,7 @@ class ComputeParty:
     def _checked(self, plan: Plan, signed: SignedPlan, job: Job) -> Work:
         now = self._clock()
         question = validate(plan, self.seat.consortium, self.seat.desk.registrations(), int(now))
+        demand(decide(case_of(question, "compute"), self.seat.policy), self._name)
         room = self.running.room(signed.hash)
         return Work(self.seat.mesh.party, question, signed, room, job.to(State.VALIDATED, now))
 

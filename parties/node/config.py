@@ -5,15 +5,18 @@ An option is one line here: name, default, limits, and the description that `tem
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mpc.channel import ROUND_TIMEOUT_S
 from mpc.errors import ConfigError
-from mpc.privacy.terms import Terms
+from mpc.privacy.terms import MAX_DOMINANT, Differencing, Terms
 from parties.identity.toml import read_toml
+from parties.law.presets import PRESETS, Preset
 from parties.law.rules import DEFAULT_TERMS, Policy
 
 _DATABASE: Final = "postgresql+psycopg://triune@db/triune?sslmode=verify-full"
@@ -29,21 +32,84 @@ class _Strict(_Model):
 
 
 class PolicyConfig(_Strict):
-    """What this party demands of a plan: one option for each of its terms."""
+    """What this party demands of a plan: one option for each of its terms; left out, it is the preset's."""
 
+    preset: Preset = Field(
+        "triune",
+        description="Starting values of the keys below, each of which may be set by itself: triune, "
+        "datashield (its defaults: counts of 3) or opensafely (counts of 8, rounded to 5).",
+    )
     minimum_count: int = Field(
         DEFAULT_TERMS.minimum_count, ge=1, le=10**6,
-        description="Groups of fewer records stay closed. The strictest party of a query wins.",
+        description="Groups of fewer records stay closed; the records of the largest holder do not count. "
+        "The strictest party of a query wins, here and below.",
     )  # fmt: skip
     allow_extremes: bool = Field(
-        default=False,
-        description="Whether minimum and maximum, which are single records, may open. All holders must "
+        default=DEFAULT_TERMS.allow_extremes,
+        description="Whether minimum and maximum, which are single records, may open. All parties must "
         "agree.",
     )
+    allow_single_holder: bool = Field(
+        default=DEFAULT_TERMS.allow_single_holder,
+        description="Whether this holder may be asked alone, and whether minimum_count records of one holder "
+        "are enough. All parties must agree.",
+    )
+    dominance_records: int = Field(
+        DEFAULT_TERMS.dominance_records, ge=0, le=MAX_DOMINANT,
+        description="A sum stays closed if this many of its largest contributions make up more than "
+        "dominance_percent of it. 0: no such rule.",
+    )  # fmt: skip
+    dominance_percent: int = Field(
+        DEFAULT_TERMS.dominance_percent, ge=1, le=100,
+        description="The percentage that belongs to dominance_records; the smaller is the stricter.",
+    )  # fmt: skip
+    p_percent: int = Field(
+        DEFAULT_TERMS.p_percent, ge=0, le=100,
+        description="A sum stays closed if the second largest contributor, or a holder, could estimate the "
+        "largest contribution to within this many percent of it. 0: no such rule.",
+    )  # fmt: skip
+    round_to: int = Field(
+        DEFAULT_TERMS.round_to, ge=1, le=1000,
+        description="Counts open as the nearest multiple of this. Above 1 no sum opens, so plans that need "
+        "exact sums are refused. 1: counts are exact.",
+    )  # fmt: skip
+    residual_records: int = Field(
+        DEFAULT_TERMS.residual_records, ge=0, le=10**6,
+        description="A model opens only over at least this many records more than it has parameters.",
+    )  # fmt: skip
+    records_per_parameter: int = Field(
+        DEFAULT_TERMS.records_per_parameter, ge=0, le=10**6,
+        description="A model opens only over at least this many records for each of its parameters.",
+    )  # fmt: skip
+    differencing: Literal["off", "pairs", "combinations"] = Field(
+        "combinations",
+        description="With what a new question is compared before it is answered: off, pairs (each earlier "
+        "group of records) or combinations (several of them together).",
+    )  # fmt: skip
+    records_per_cohort: int = Field(
+        DEFAULT_TERMS.records_per_cohort, ge=0, le=10**9,
+        description="A study may ask about one group of records for each so many of the registered records. "
+        "0: about any number.",
+    )  # fmt: skip
+
+    @model_validator(mode="before")
+    @classmethod
+    def _start_from_preset(cls, given: Any) -> Any:
+        """What is not set has the preset's value."""
+        if not isinstance(given, Mapping):
+            return given
+        chosen = given.get("preset", "triune")
+        start = PRESETS.get(chosen) if isinstance(chosen, str) else None  # type: ignore[call-overload]
+        return dict(given) if start is None else {**_as_options(start), **given}
 
     def policy(self) -> Policy:
         """The same for a decider."""
-        return Policy(Terms(**dict(self)))
+        level = Differencing[self.differencing.upper()]
+        return Policy(Terms(**{**self.model_dump(exclude={"preset"}), "differencing": level}))
+
+
+def _as_options(terms: Terms) -> dict[str, Any]:
+    return {**asdict(terms), "differencing": Differencing(terms.differencing).name.lower()}
 
 
 class ComputeConfig(_Strict):
@@ -95,6 +161,8 @@ class NodeConfig(_Model):
 
 
 COMPUTE_ONLY: Final = frozenset({"listen", "database", "compute"})
+#: Options whose value is the preset's where they are left out: a new file shows them as comments.
+OF_PRESET: Final = frozenset(field.name for field in fields(Terms))
 
 
 def load(path: Path) -> NodeConfig:

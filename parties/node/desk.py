@@ -4,35 +4,45 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from mpc.errors import PeerVanished
+from mpc.privacy.terms import Terms
 from parties.management.catalogue import Registration
 from parties.node.transport.outbox import Outbox
 from parties.wire.holder_pb2 import ToHolder
 
 
+@dataclass(frozen=True)
+class Announced:
+    """What a holder says of itself: its data sets, and what it demands of a release."""
+
+    registrations: tuple[Registration, ...]
+    terms: Terms
+
+
 class HolderDesk:
-    """Attached holders by name. Registrations of a holder that left stay known, so plans name it."""
+    """Attached holders by name. What a holder announced that left stays known, so plans name it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._outboxes: dict[str, Outbox[ToHolder]] = {}
-        self._registrations: dict[str, tuple[Registration, ...]] = {}
+        self._announced: dict[str, Announced] = {}
 
-    def attach(self, name: str, registrations: tuple[Registration, ...], outbox: Outbox[ToHolder]) -> bool:
+    def attach(self, name: str, announced: Announced, outbox: Outbox[ToHolder]) -> bool:
         """A holder's stream begins; True if it takes the place of another, which is closed."""
         with self._lock:
             previous = self._outboxes.get(name)
             self._outboxes[name] = outbox
-            self._registrations[name] = registrations
+            self._announced[name] = announced
         if previous is not None:
             previous.close()
         return previous is not None
 
-    def announce(self, name: str, registrations: tuple[Registration, ...]) -> None:
+    def announce(self, name: str, announced: Announced) -> None:
         """The holder's data sets have changed."""
         with self._lock:
-            self._registrations[name] = registrations
+            self._announced[name] = announced
 
     def detach(self, name: str, outbox: Outbox[ToHolder]) -> bool:
         """True if this was the holder's current stream."""
@@ -45,7 +55,12 @@ class HolderDesk:
     def registrations(self) -> list[Registration]:
         """What all holders announced that were attached since the node started."""
         with self._lock:
-            return [item for held in self._registrations.values() for item in held]
+            return [item for held in self._announced.values() for item in held.registrations]
+
+    def terms(self) -> dict[str, Terms]:
+        """What those holders demand, by name."""
+        with self._lock:
+            return {name: held.terms for name, held in self._announced.items()}
 
     def missing(self, names: Iterable[str]) -> list[str]:
         """Those of `names` that are not attached."""

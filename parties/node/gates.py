@@ -11,10 +11,13 @@ import grpc
 import structlog
 
 from mpc.errors import ConfigError, IdentityError, JobError, ProtocolAbort, TriuneError
+from mpc.privacy.terms import Terms
 from parties.identity import tls
 from parties.identity.consortium import Consortium, Member
+from parties.law.terms import from_wire, to_wire
 from parties.management.catalogue import Registration
 from parties.node.compute import ComputeParty
+from parties.node.desk import Announced
 from parties.node.jobs import Job, State
 from parties.node.transport.admission import MAX_LINKS, MAX_WATCHES, Places, first_frame
 from parties.node.transport.outbox import Outbox
@@ -56,13 +59,13 @@ class HolderGate(HolderGateServicer):
             with self._streams.enter(holder):
                 with self._greeting.enter(holder):
                     hello = first_frame(request_iterator, self._seat.deadlines.hello, holder)
-                registrations = self._registrations(holder, hello or FromHolder())
-                yield from self._serve(holder, registrations, request_iterator, context)
+                announced = self._announced(holder, hello or FromHolder())
+                yield from self._serve(holder, announced, request_iterator, context)
 
     def _serve(
         self,
         holder: str,
-        registrations: tuple[Registration, ...],
+        announced: Announced,
         frames: Iterator[FromHolder],
         context: grpc.ServicerContext,
     ) -> Iterator[ToHolder]:
@@ -70,17 +73,17 @@ class HolderGate(HolderGateServicer):
         outbox.put_control(ToHolder(welcome=Beat()))
         if not context.add_callback(outbox.close):
             return  # it has left already
-        if self._seat.desk.attach(holder, registrations, outbox):
+        if self._seat.desk.attach(holder, announced, outbox):
             self._running.lose_holder(holder)  # what it still owed was promised on the stream before
         arguments = (holder, outbox, frames, context)
         threading.Thread(target=self._read, args=arguments, daemon=True, name=f"read {holder}").start()
         yield from outbox
 
-    def _registrations(self, holder: str, frame: FromHolder) -> tuple[Registration, ...]:
+    def _announced(self, holder: str, frame: FromHolder) -> Announced:
         """What a greeting announces.
 
-        Raises `ProtocolAbort` if it is none, `IdentityError` if it speaks for another holder, `ConfigError`
-        if it announces too much.
+        Raises `ProtocolAbort` if it is none or its terms make no sense, `IdentityError` if it speaks for
+        another holder, `ConfigError` if it announces too much.
         """
         if frame.WhichOneof("frame") != "hello" or frame.hello.name != holder:
             raise ProtocolAbort(
@@ -88,9 +91,10 @@ class HolderGate(HolderGateServicer):
             )
         version.check(frame.hello.major, holder)
         announced = frame.hello.registrations
-        if len(announced) > MAX_REGISTRATIONS or sum(map(len, announced)) > self._max_bytes:
+        size = sum(map(len, announced)) + len(frame.hello.terms)
+        if len(announced) > MAX_REGISTRATIONS or size > self._max_bytes:
             raise ConfigError(
-                f"{holder} announces {len(announced)} data sets of {sum(map(len, announced))} bytes; "
+                f"{holder} announces {len(announced)} data sets of {size} bytes; "
                 f"at most {MAX_REGISTRATIONS} and {self._max_bytes} bytes are taken.",
                 remedy="Remove data sets, or shorten what their schemas say.",
                 culprit=holder,
@@ -102,7 +106,7 @@ class HolderGate(HolderGateServicer):
                 remedy="Register each holder's data at its own node.",
                 culprit=holder,
             )
-        return made
+        return Announced(made, from_wire(frame.hello.terms, holder))
 
     def _read(
         self,
@@ -136,7 +140,7 @@ class HolderGate(HolderGateServicer):
         elif kind == "want":
             self._send_plans(holder, frame.want)
         elif kind == "hello":  # the holder added or removed a data set
-            self._seat.desk.announce(holder, self._registrations(holder, frame))
+            self._seat.desk.announce(holder, self._announced(holder, frame))
         elif kind != "beat":
             raise ProtocolAbort(
                 f"{holder} sent a frame of no known kind.",
@@ -174,10 +178,27 @@ class AnalystGate(AnalystGateServicer):
         self._watches = Places(MAX_WATCHES, "watched jobs")
 
     def Describe(self, request: rpc.DescribeRequest, context: grpc.ServicerContext) -> rpc.Catalogue:  # noqa: N802, ARG002
-        """What holders have announced."""
+        """What holders have announced, what they and this party demand, and the ways to its peers."""
         with _Translated(context):
             self._analyst(context)
-            return rpc.Catalogue(registrations=[item.to_json() for item in self._seat.desk.registrations()])
+            return rpc.Catalogue(
+                registrations=[item.to_json() for item in self._seat.desk.registrations()],
+                terms=[rpc.PartyTerms(party=name, terms=to_wire(made)) for name, made in self._terms()],
+                links=self._links(),
+            )
+
+    def _terms(self) -> Iterable[tuple[str, Terms]]:
+        seat = self._seat
+        return ({**seat.desk.terms(), seat.identity.name: seat.policy.terms}).items()
+
+    def _links(self) -> list[rpc.MeasuredLink]:
+        own, found = self._seat.identity.name, self._seat.mesh.measured()
+        return [
+            rpc.MeasuredLink(
+                party=own, peer=peer, round_trip_s=way.round_trip_s, bytes_per_second=way.bytes_per_second
+            )
+            for peer, way in found.items()
+        ]
 
     def Submit(self, request: rpc.SubmitRequest, context: grpc.ServicerContext) -> rpc.JobStatus:  # noqa: N802
         """A plan becomes a job."""
@@ -282,4 +303,5 @@ def _status(job: Job) -> rpc.JobStatus:
             bytes_sent=job.cost.bytes_sent,
             bytes_received=job.cost.bytes_received,
         ),
+        terms=job.terms.encode(),
     )

@@ -30,7 +30,8 @@ from parties.identity import tls
 from parties.identity.consortium import Consortium
 from parties.identity.keys import SIGNATURE_BYTES, Identity
 from parties.law.policy import decide, demand
-from parties.law.rules import Case, Policy
+from parties.law.rules import Policy
+from parties.law.terms import to_wire
 from parties.management.catalogue import Registration
 from parties.management.datasets import DataSets
 from parties.node import handshake, reports
@@ -42,6 +43,7 @@ from parties.node.room import Room
 from parties.node.transport.dialling import keep_dialling
 from parties.node.transport.outbox import Outbox
 from parties.node.transport.vanished import vanished
+from parties.query.case import case_of
 from parties.query.compile import Question
 from parties.query.earlier import Earlier, beside, recall
 from parties.query.plan import Plan, SignedPlan, open_plan, parse_plan
@@ -137,6 +139,7 @@ class Holder:
             minor=version.MINOR,
             name=self._identity.name,
             registrations=[item.to_json() for item in self._datasets.list()],
+            terms=to_wire(self._policy.terms),
         )
 
     def _announce_changes(self) -> None:
@@ -332,8 +335,7 @@ class Holder:
         plan = open_plan(signed, self._consortium)
         own = self._datasets.find(plan.dataset)
         question = validate(plan, self._consortium, self._claimed(plan, own), int(self._clock()))
-        case = Case(plan.analyst, plan.dataset, question.query.extremes)
-        demand(decide(case, self._policy), self._identity.name)
+        demand(decide(case_of(question, "holder"), self._policy), self._identity.name)
         return question
 
     def _send_block(self, room: Room, name: str, session: bytes, block: str, package: InputPackage) -> None:

@@ -64,7 +64,10 @@ class JobCost:
 
 @dataclass(frozen=True)
 class Job:
-    """One plan at this party. Times are Unix seconds. Holds no key and no share."""
+    """One plan at this party. Times are Unix seconds. Holds no key and no share.
+
+    `terms`: those of the session, as they travel, once agreed.
+    """
 
     plan_hash: bytes
     nonce: str
@@ -78,6 +81,7 @@ class Job:
     fault: Fault | None = None
     cost: JobCost = JobCost()
     transcripts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    terms: str = ""
 
     @property
     def is_final(self) -> bool:

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from parties.identity.settings import ANALYST_FILE, KEYS_FOLDER, NODE_FILE, STATE_FOLDER
 from parties.identity.toml import quoted
-from parties.node.config import COMPUTE_ONLY, NodeConfig
+from parties.node.config import COMPUTE_ONLY, OF_PRESET, NodeConfig
 
 _NODE_ROLES: Final = frozenset({"holder", "compute", "authority", "witness"})
 _OF_AN_ANALYST: Final = ("name", "consortium", "keys")
@@ -60,8 +60,10 @@ def _options(model: type[BaseModel], given: Mapping[str, Any], keys: Iterable[st
 
 
 def _line(key: str, field: FieldInfo, given: Mapping[str, Any]) -> str:
-    """One that is neither given nor has a default is shown as a comment, by its example."""
+    """One that is neither given nor has a default of its own is shown as a comment, by its example."""
     value = given.get(key, field.default)
+    if key in OF_PRESET:
+        return f"# {key} = {_toml(value)}"
     if value in (None, ""):
         return f"# {key} = {_toml((field.examples or [''])[0])}"
     return f"{key} = {_toml(value)}"

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mpc.channel import Channel
 from mpc.errors import ProtocolAbort, TriuneError
+from mpc.privacy.terms import Terms
 from mpc.protocols.replicated.packages import InputPackage
 from mpc.statistics.joint import JointQuery
 from mpc.statistics.program import Block
+from parties.law.terms import to_wire
 from parties.node.jobs import Job
 from parties.node.room import Room
 from parties.query.compile import Question
@@ -98,6 +100,11 @@ class Work:
         with self._changed:
             self._job = job
             self._changed.notify_all()
+
+    def agree(self, terms: Terms) -> None:
+        """What all parties of the session demand together; the job's next record has it."""
+        with self.writing:
+            self.become(replace(self._job, terms=to_wire(terms).decode()))
 
     def wait_beyond(self, state: str, timeout_s: float) -> None:
         """Until the job is in another state than this, or the time is over."""

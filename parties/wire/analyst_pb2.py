@@ -25,33 +25,37 @@ _sym_db = _symbol_database.Default()
 from parties.wire import common_pb2 as triune_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17triune/v1/analyst.proto\x12\ttriune.v1\x1a\x16triune/v1/common.proto\"\x11\n\x0f\x44\x65scribeRequest\"\"\n\tCatalogue\x12\x15\n\rregistrations\x18\x01 \x03(\x0c\":\n\rSubmitRequest\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.triune.v1.SignedPlanJ\x04\x08\x02\x10\x03\"0\n\x0bListRequest\x12\x11\n\tplan_hash\x18\x01 \x01(\x0c\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\x01\"-\n\x07JobList\x12\"\n\x04jobs\x18\x01 \x03(\x0b\x32\x14.triune.v1.JobStatus\"\x1b\n\x06JobRef\x12\x11\n\tplan_hash\x18\x01 \x01(\x0c\"\xca\x01\n\tJobStatus\x12\x11\n\tplan_hash\x18\x01 \x01(\x0c\x12\"\n\x05state\x18\x02 \x01(\x0e\x32\x13.triune.v1.JobState\x12 \n\x05\x65rror\x18\x03 \x01(\x0b\x32\x11.triune.v1.Status\x12\x0f\n\x07session\x18\x04 \x01(\x0c\x12#\n\x04plan\x18\x05 \x01(\x0b\x32\x15.triune.v1.SignedPlan\x12\x0f\n\x07\x63reated\x18\x06 \x01(\x01\x12\x1d\n\x04\x63ost\x18\x07 \x01(\x0b\x32\x0f.triune.v1.Cost\"S\n\x04\x43ost\x12\x0f\n\x07seconds\x18\x01 \x01(\x01\x12\x0e\n\x06rounds\x18\x02 \x01(\x04\x12\x12\n\nbytes_sent\x18\x03 \x01(\x04\x12\x16\n\x0e\x62ytes_received\x18\x04 \x01(\x04\".\n\x0bSealedShare\x12\x0f\n\x07session\x18\x01 \x01(\x0c\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c*\x94\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\r\n\tSUBMITTED\x10\x01\x12\r\n\tVALIDATED\x10\x02\x12\x0c\n\x08\x41PPROVED\x10\x03\x12\x0b\n\x07RUNNING\x10\x04\x12\x0c\n\x08RELEASED\x10\x05\x12\x0b\n\x07REFUSED\x10\x06\x12\n\n\x06\x46\x41ILED\x10\x07\x12\r\n\tCANCELLED\x10\x08\x32\xd4\x02\n\x0b\x41nalystGate\x12<\n\x08\x44\x65scribe\x12\x1a.triune.v1.DescribeRequest\x1a\x14.triune.v1.Catalogue\x12\x38\n\x06Submit\x12\x18.triune.v1.SubmitRequest\x1a\x14.triune.v1.JobStatus\x12\x32\n\x04List\x12\x16.triune.v1.ListRequest\x1a\x12.triune.v1.JobList\x12\x32\n\x05Watch\x12\x11.triune.v1.JobRef\x1a\x14.triune.v1.JobStatus0\x01\x12\x32\n\x05\x46\x65tch\x12\x11.triune.v1.JobRef\x1a\x16.triune.v1.SealedShare\x12\x31\n\x06\x43\x61ncel\x12\x11.triune.v1.JobRef\x1a\x14.triune.v1.JobStatusb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17triune/v1/analyst.proto\x12\ttriune.v1\x1a\x16triune/v1/common.proto\"\x11\n\x0f\x44\x65scribeRequest\"p\n\tCatalogue\x12\x15\n\rregistrations\x18\x01 \x03(\x0c\x12$\n\x05terms\x18\x02 \x03(\x0b\x32\x15.triune.v1.PartyTerms\x12&\n\x05links\x18\x03 \x03(\x0b\x32\x17.triune.v1.MeasuredLink\"*\n\nPartyTerms\x12\r\n\x05party\x18\x01 \x01(\t\x12\r\n\x05terms\x18\x02 \x01(\x0c\"[\n\x0cMeasuredLink\x12\r\n\x05party\x18\x01 \x01(\t\x12\x0c\n\x04peer\x18\x02 \x01(\t\x12\x14\n\x0cround_trip_s\x18\x03 \x01(\x01\x12\x18\n\x10\x62ytes_per_second\x18\x04 \x01(\x01\":\n\rSubmitRequest\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.triune.v1.SignedPlanJ\x04\x08\x02\x10\x03\"0\n\x0bListRequest\x12\x11\n\tplan_hash\x18\x01 \x01(\x0c\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\x01\"-\n\x07JobList\x12\"\n\x04jobs\x18\x01 \x03(\x0b\x32\x14.triune.v1.JobStatus\"\x1b\n\x06JobRef\x12\x11\n\tplan_hash\x18\x01 \x01(\x0c\"\xd9\x01\n\tJobStatus\x12\x11\n\tplan_hash\x18\x01 \x01(\x0c\x12\"\n\x05state\x18\x02 \x01(\x0e\x32\x13.triune.v1.JobState\x12 \n\x05\x65rror\x18\x03 \x01(\x0b\x32\x11.triune.v1.Status\x12\x0f\n\x07session\x18\x04 \x01(\x0c\x12#\n\x04plan\x18\x05 \x01(\x0b\x32\x15.triune.v1.SignedPlan\x12\x0f\n\x07\x63reated\x18\x06 \x01(\x01\x12\x1d\n\x04\x63ost\x18\x07 \x01(\x0b\x32\x0f.triune.v1.Cost\x12\r\n\x05terms\x18\x08 \x01(\x0c\"S\n\x04\x43ost\x12\x0f\n\x07seconds\x18\x01 \x01(\x01\x12\x0e\n\x06rounds\x18\x02 \x01(\x04\x12\x12\n\nbytes_sent\x18\x03 \x01(\x04\x12\x16\n\x0e\x62ytes_received\x18\x04 \x01(\x04\".\n\x0bSealedShare\x12\x0f\n\x07session\x18\x01 \x01(\x0c\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c*\x94\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\r\n\tSUBMITTED\x10\x01\x12\r\n\tVALIDATED\x10\x02\x12\x0c\n\x08\x41PPROVED\x10\x03\x12\x0b\n\x07RUNNING\x10\x04\x12\x0c\n\x08RELEASED\x10\x05\x12\x0b\n\x07REFUSED\x10\x06\x12\n\n\x06\x46\x41ILED\x10\x07\x12\r\n\tCANCELLED\x10\x08\x32\xd4\x02\n\x0b\x41nalystGate\x12<\n\x08\x44\x65scribe\x12\x1a.triune.v1.DescribeRequest\x1a\x14.triune.v1.Catalogue\x12\x38\n\x06Submit\x12\x18.triune.v1.SubmitRequest\x1a\x14.triune.v1.JobStatus\x12\x32\n\x04List\x12\x16.triune.v1.ListRequest\x1a\x12.triune.v1.JobList\x12\x32\n\x05Watch\x12\x11.triune.v1.JobRef\x1a\x14.triune.v1.JobStatus0\x01\x12\x32\n\x05\x46\x65tch\x12\x11.triune.v1.JobRef\x1a\x16.triune.v1.SealedShare\x12\x31\n\x06\x43\x61ncel\x12\x11.triune.v1.JobRef\x1a\x14.triune.v1.JobStatusb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'triune.v1.analyst_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_JOBSTATE']._serialized_start=642
-  _globals['_JOBSTATE']._serialized_end=790
+  _globals['_JOBSTATE']._serialized_start=872
+  _globals['_JOBSTATE']._serialized_end=1020
   _globals['_DESCRIBEREQUEST']._serialized_start=62
   _globals['_DESCRIBEREQUEST']._serialized_end=79
   _globals['_CATALOGUE']._serialized_start=81
-  _globals['_CATALOGUE']._serialized_end=115
-  _globals['_SUBMITREQUEST']._serialized_start=117
-  _globals['_SUBMITREQUEST']._serialized_end=175
-  _globals['_LISTREQUEST']._serialized_start=177
-  _globals['_LISTREQUEST']._serialized_end=225
-  _globals['_JOBLIST']._serialized_start=227
-  _globals['_JOBLIST']._serialized_end=272
-  _globals['_JOBREF']._serialized_start=274
-  _globals['_JOBREF']._serialized_end=301
-  _globals['_JOBSTATUS']._serialized_start=304
-  _globals['_JOBSTATUS']._serialized_end=506
-  _globals['_COST']._serialized_start=508
-  _globals['_COST']._serialized_end=591
-  _globals['_SEALEDSHARE']._serialized_start=593
-  _globals['_SEALEDSHARE']._serialized_end=639
-  _globals['_ANALYSTGATE']._serialized_start=793
-  _globals['_ANALYSTGATE']._serialized_end=1133
+  _globals['_CATALOGUE']._serialized_end=193
+  _globals['_PARTYTERMS']._serialized_start=195
+  _globals['_PARTYTERMS']._serialized_end=237
+  _globals['_MEASUREDLINK']._serialized_start=239
+  _globals['_MEASUREDLINK']._serialized_end=330
+  _globals['_SUBMITREQUEST']._serialized_start=332
+  _globals['_SUBMITREQUEST']._serialized_end=390
+  _globals['_LISTREQUEST']._serialized_start=392
+  _globals['_LISTREQUEST']._serialized_end=440
+  _globals['_JOBLIST']._serialized_start=442
+  _globals['_JOBLIST']._serialized_end=487
+  _globals['_JOBREF']._serialized_start=489
+  _globals['_JOBREF']._serialized_end=516
+  _globals['_JOBSTATUS']._serialized_start=519
+  _globals['_JOBSTATUS']._serialized_end=736
+  _globals['_COST']._serialized_start=738
+  _globals['_COST']._serialized_end=821
+  _globals['_SEALEDSHARE']._serialized_start=823
+  _globals['_SEALEDSHARE']._serialized_end=869
+  _globals['_ANALYSTGATE']._serialized_start=1023
+  _globals['_ANALYSTGATE']._serialized_end=1363
 # @@protoc_insertion_point(module_scope)

@@ -34,10 +34,34 @@ class DescribeRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Catalogue(_message.Message):
-    __slots__ = ("registrations",)
+    __slots__ = ("registrations", "terms", "links")
     REGISTRATIONS_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
+    LINKS_FIELD_NUMBER: _ClassVar[int]
     registrations: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, registrations: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    terms: _containers.RepeatedCompositeFieldContainer[PartyTerms]
+    links: _containers.RepeatedCompositeFieldContainer[MeasuredLink]
+    def __init__(self, registrations: _Optional[_Iterable[bytes]] = ..., terms: _Optional[_Iterable[_Union[PartyTerms, _Mapping]]] = ..., links: _Optional[_Iterable[_Union[MeasuredLink, _Mapping]]] = ...) -> None: ...
+
+class PartyTerms(_message.Message):
+    __slots__ = ("party", "terms")
+    PARTY_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
+    party: str
+    terms: bytes
+    def __init__(self, party: _Optional[str] = ..., terms: _Optional[bytes] = ...) -> None: ...
+
+class MeasuredLink(_message.Message):
+    __slots__ = ("party", "peer", "round_trip_s", "bytes_per_second")
+    PARTY_FIELD_NUMBER: _ClassVar[int]
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    ROUND_TRIP_S_FIELD_NUMBER: _ClassVar[int]
+    BYTES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    party: str
+    peer: str
+    round_trip_s: float
+    bytes_per_second: float
+    def __init__(self, party: _Optional[str] = ..., peer: _Optional[str] = ..., round_trip_s: _Optional[float] = ..., bytes_per_second: _Optional[float] = ...) -> None: ...
 
 class SubmitRequest(_message.Message):
     __slots__ = ("plan",)
@@ -66,7 +90,7 @@ class JobRef(_message.Message):
     def __init__(self, plan_hash: _Optional[bytes] = ...) -> None: ...
 
 class JobStatus(_message.Message):
-    __slots__ = ("plan_hash", "state", "error", "session", "plan", "created", "cost")
+    __slots__ = ("plan_hash", "state", "error", "session", "plan", "created", "cost", "terms")
     PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
@@ -74,6 +98,7 @@ class JobStatus(_message.Message):
     PLAN_FIELD_NUMBER: _ClassVar[int]
     CREATED_FIELD_NUMBER: _ClassVar[int]
     COST_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
     plan_hash: bytes
     state: JobState
     error: _common_pb2.Status
@@ -81,7 +106,8 @@ class JobStatus(_message.Message):
     plan: _common_pb2.SignedPlan
     created: float
     cost: Cost
-    def __init__(self, plan_hash: _Optional[bytes] = ..., state: _Optional[_Union[JobState, str]] = ..., error: _Optional[_Union[_common_pb2.Status, _Mapping]] = ..., session: _Optional[bytes] = ..., plan: _Optional[_Union[_common_pb2.SignedPlan, _Mapping]] = ..., created: _Optional[float] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ...) -> None: ...
+    terms: bytes
+    def __init__(self, plan_hash: _Optional[bytes] = ..., state: _Optional[_Union[JobState, str]] = ..., error: _Optional[_Union[_common_pb2.Status, _Mapping]] = ..., session: _Optional[bytes] = ..., plan: _Optional[_Union[_common_pb2.SignedPlan, _Mapping]] = ..., created: _Optional[float] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ..., terms: _Optional[bytes] = ...) -> None: ...
 
 class Cost(_message.Message):
     __slots__ = ("seconds", "rounds", "bytes_sent", "bytes_received")

@@ -42,16 +42,18 @@ class ToHolder(_message.Message):
     def __init__(self, welcome: _Optional[_Union[Beat, _Mapping]] = ..., job: _Optional[_Union[_common_pb2.SignedPlan, _Mapping]] = ..., offer: _Optional[_Union[_common_pb2.Offer, _Mapping]] = ..., abort: _Optional[_Union[_common_pb2.Abort, _Mapping]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., earlier: _Optional[_Union[EarlierPlan, _Mapping]] = ..., ask: _Optional[_Union[Ask, _Mapping]] = ...) -> None: ...
 
 class HolderHello(_message.Message):
-    __slots__ = ("major", "minor", "name", "registrations")
+    __slots__ = ("major", "minor", "name", "registrations", "terms")
     MAJOR_FIELD_NUMBER: _ClassVar[int]
     MINOR_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     REGISTRATIONS_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
     major: int
     minor: int
     name: str
     registrations: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, major: _Optional[int] = ..., minor: _Optional[int] = ..., name: _Optional[str] = ..., registrations: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    terms: bytes
+    def __init__(self, major: _Optional[int] = ..., minor: _Optional[int] = ..., name: _Optional[str] = ..., registrations: _Optional[_Iterable[bytes]] = ..., terms: _Optional[bytes] = ...) -> None: ...
 
 class InputShare(_message.Message):
     __slots__ = ("session", "block", "offset", "total", "payload")

@@ -8,13 +8,15 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class MeshFrame(_message.Message):
-    __slots__ = ("hello", "data", "offer", "verdict", "abort", "ready", "turn")
+    __slots__ = ("hello", "data", "offer", "verdict", "abort", "ready", "probe", "echo", "turn")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     OFFER_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     ABORT_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
+    PROBE_FIELD_NUMBER: _ClassVar[int]
+    ECHO_FIELD_NUMBER: _ClassVar[int]
     TURN_FIELD_NUMBER: _ClassVar[int]
     hello: MeshHello
     data: Data
@@ -22,8 +24,24 @@ class MeshFrame(_message.Message):
     verdict: _common_pb2.Verdict
     abort: _common_pb2.Abort
     ready: Ready
+    probe: Probe
+    echo: Echo
     turn: Turn
-    def __init__(self, hello: _Optional[_Union[MeshHello, _Mapping]] = ..., data: _Optional[_Union[Data, _Mapping]] = ..., offer: _Optional[_Union[_common_pb2.Offer, _Mapping]] = ..., verdict: _Optional[_Union[_common_pb2.Verdict, _Mapping]] = ..., abort: _Optional[_Union[_common_pb2.Abort, _Mapping]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ..., turn: _Optional[_Union[Turn, _Mapping]] = ...) -> None: ...
+    def __init__(self, hello: _Optional[_Union[MeshHello, _Mapping]] = ..., data: _Optional[_Union[Data, _Mapping]] = ..., offer: _Optional[_Union[_common_pb2.Offer, _Mapping]] = ..., verdict: _Optional[_Union[_common_pb2.Verdict, _Mapping]] = ..., abort: _Optional[_Union[_common_pb2.Abort, _Mapping]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ..., probe: _Optional[_Union[Probe, _Mapping]] = ..., echo: _Optional[_Union[Echo, _Mapping]] = ..., turn: _Optional[_Union[Turn, _Mapping]] = ...) -> None: ...
+
+class Probe(_message.Message):
+    __slots__ = ("number", "padding")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    PADDING_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    padding: bytes
+    def __init__(self, number: _Optional[int] = ..., padding: _Optional[bytes] = ...) -> None: ...
+
+class Echo(_message.Message):
+    __slots__ = ("number",)
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    def __init__(self, number: _Optional[int] = ...) -> None: ...
 
 class Ready(_message.Message):
     __slots__ = ("plan_hash", "session")

@@ -19,19 +19,21 @@ from mpc.errors import (
     JobError,
     PeerVanished,
     PlanInvalid,
+    PolicyRefused,
     RangeError,
 )
-from mpc.privacy.terms import Terms
 from mpc.statistics.joint import JointQuery
 from parties.cli import app
 from parties.client import connect
-from parties.client.connection import Analyst, _check_same
+from parties.client.connection import Analyst
+from parties.client.described import check_same
 from parties.client.job import combine
 from parties.identity.seal import seal, unseal
 from parties.management.catalogue import Schema
 from parties.query.plan import result_context
 from parties.wire import analyst_pb2 as pb
 from parties.wire import common_pb2
+from tests.helping import HOLDERS, until
 
 
 def test_a_data_set_shows_its_columns(space, gbsg):
@@ -160,12 +162,49 @@ def test_a_schema_that_changed_since_is_not_read_by_the_old_one(gbsg):
 
 
 @pytest.mark.parametrize("asked", ["count", "mean:tsize", "describe:age,tsize", "correlation:age,tsize"])
-def test_what_explain_predicts_is_what_it_takes(gbsg, asked):
+def test_what_explain_predicts_is_what_it_takes(space, gbsg, asked):
     job = gbsg.submit(asked)
     spent = job.result().cost
-    predicted = job.question.query.cost(Terms(5))  # the nodes' minimum count
+    predicted = job.question.query.cost(space.terms(gbsg))
     assert list(spent.bytes_sent_per_party.values()) == list(predicted.sent)
     assert spent.rounds <= predicted.rounds <= 1.4 * spent.rounds + 2
+
+
+def test_the_terms_of_all_parties_are_in_sight(space, gbsg, hospitals):
+    demanded = {name: node.settings.policy.policy().terms for name, node in hospitals.nodes.items()}
+    assert space.policies() == demanded
+    assert space.terms(gbsg) == demanded["ada"]
+    result = gbsg.count()
+    assert result.terms == demanded["ada"]
+    assert result.to_json()["terms"]["minimum_count"] == 5
+
+
+def test_the_prediction_stands_beside_the_fact(space, gbsg):
+    until(lambda: len(space.connection.describe().links) == 6)
+    result = gbsg.median("age")
+    predicted, cost = result.predicted, result.cost
+    assert cost.rounds <= predicted.rounds <= 1.4 * cost.rounds + 2
+    assert predicted.bytes_sent == max(cost.bytes_sent_per_party.values())
+    assert 0 < predicted.seconds < 100
+    assert f"(predicted {predicted.seconds:.2f})" in repr(result)
+    assert f"{cost.rounds} rounds (at most {predicted.rounds})" in repr(result)
+    assert result.to_json()["predicted"]["rounds"] == predicted.rounds
+    again = space.job(gbsg.submit("count").hash).result()
+    assert again.terms == result.terms
+    assert again.predicted is None  # another process may have asked it
+    assert "predicted" not in repr(again)
+
+
+def test_the_result_says_what_it_discloses(gbsg):
+    result = gbsg.group_by("horTh").where("age < 30").mean("tsize")
+    told = result.disclosure
+    assert told.holders == ("ada", "bert", "cleo", "dora")
+    assert {one.rule for one in told.closed} == {"minimum-count"}
+    assert (told.terms[0].term, told.terms[0].parties) == ("minimum_count", told.holders)
+    assert "sum (with n)" in str(told)
+    assert result.to_json()["disclosure"]["recipient"] == "eve"
+    both = gbsg.agg(n="count", mid="median:age").disclosure
+    assert [one.statistic for one in both.opened] == ["count", "median age"]
 
 
 def test_explain_runs_nothing(space, gbsg):
@@ -272,12 +311,39 @@ def test_a_part_of_the_holders_can_be_asked(space, hospitals):
     assert three.count().holders == ("ada", "bert", "cleo")
 
 
+def test_holders_are_chosen_of_a_data_set(space, gbsg, hospitals):
+    three = gbsg.at("ada", ["bert", "cleo"])
+    assert three.holders == ("ada", "bert", "cleo")
+    assert gbsg.holders == HOLDERS
+    assert "at ada, bert, cleo" in repr(three)
+    result = three.where("age >= 50").count()
+    assert result.value == len(hospitals.pooled[:640].query("age >= 50"))
+    assert result.holders == result.disclosure.holders == ("ada", "bert", "cleo")
+    assert "though they hold it too: dora" in three.explain("count")
+    with pytest.raises(PlanInvalid, match="No holder is chosen"):
+        gbsg.at()
+    with pytest.raises(PlanInvalid, match="names no holder"):
+        gbsg.at(7)
+    with pytest.raises(CatalogueError, match=r"adda does not hold gbsg2\. Did you mean ada") as caught:
+        gbsg.at("bert", "adda")
+    assert "dora" in caught.value.remedy
+    with pytest.raises(CatalogueError, match="Did you mean dora"):
+        space.dataset("gbsg2", holders="doar")
+
+
+def test_a_holder_that_is_asked_alone_refuses(gbsg):
+    assert "dora will refuse it by rule single-holder" in gbsg.at("dora").explain("count")
+    with pytest.raises(PolicyRefused, match="single-holder") as caught:
+        gbsg.at("dora").count()
+    assert caught.value.culprit == "dora"
+
+
 def test_differing_catalogues_are_refused(space):
     registration = space.registrations()[0]
     key = (registration.dataset, registration.holder)
     other = registration.model_copy(update={"rows_at_most": 7})
     with pytest.raises(CatalogueError, match="differently"):
-        _check_same("ada", {key: registration}, "bert", {key: other})
+        check_same("ada", {key: registration}, "bert", {key: other})
 
 
 def test_only_analysts_ask(hospitals):
@@ -335,6 +401,9 @@ def test_the_command_line_asks_the_same(hospitals):
     assert records[1]["rows"][0]["n"] == 686
     assert records[1]["suppressed"] == ["age: missing"]
     assert "Opens" in run("query", "gbsg2", "--stat", "count", "--explain").stdout
+    assert records[0]["disclosure"]["opened"][0]["opens"] == ["n"]
+    told = run("query", "gbsg2", "--stat", "count", "--holder", "ada", "--holder", "bert", "--report").stdout
+    assert "What this result of ada, bert discloses to eve" in told
     job = run("query", "gbsg2", "--stat", "count", "--study", "relapse", "--detach").stdout.strip()
     entries = hospitals.nodes["ada"].storage.ledger.earlier("gbsg2", "relapse", "nobody")
     assert {entry.plan_hash.hex() for entry in entries} <= {job}

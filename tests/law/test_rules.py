@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,10 +11,23 @@ from hypothesis import strategies as st
 from mpc.errors import PolicyRefused, ProtocolAbort, RangeError
 from mpc.privacy.terms import Terms
 from parties.law.policy import decide, demand
-from parties.law.rules import RULES, Case, Policy, Rule
+from parties.law.rules import DEFAULT_TERMS, RULES, Case, Policy, Role, Rule
 from parties.law.terms import from_wire, to_wire
 
-terms = st.builds(Terms, st.integers(1, 10**6), st.booleans())
+terms = st.builds(
+    Terms,
+    st.integers(1, 10**6),
+    st.booleans(),
+    allow_single_holder=st.booleans(),
+    dominance_records=st.integers(0, 3),
+    dominance_percent=st.integers(1, 100),
+    p_percent=st.integers(0, 100),
+    round_to=st.integers(1, 1000),
+    residual_records=st.integers(0, 10**6),
+    records_per_parameter=st.integers(0, 10**6),
+    differencing=st.integers(0, 2),
+    records_per_cohort=st.integers(0, 10**9),
+)
 MORNING = Rule(
     "not-by-mallory",
     "management",
@@ -40,6 +55,25 @@ def test_extremes_need_the_holder_s_leave() -> None:
     demand(decide(asked, Policy(Terms(5, allow_extremes=True))), "ada")
     with pytest.raises(PolicyRefused, match=r"ada .* no-extremes .*minimum age"):
         demand(decide(asked, Policy()), "ada")
+
+
+def test_a_single_holder_consents_itself() -> None:
+    alone = Case("eve", "gbsg2", holders=("ada",))
+    demand(decide(replace(alone, holders=("ada", "bert")), Policy()), "ada")
+    demand(decide(alone, Policy(replace(DEFAULT_TERMS, allow_single_holder=True))), "ada")
+    demand(decide(replace(alone, role="compute"), Policy()), "bert")  # it is not its records that are asked
+    with pytest.raises(PolicyRefused, match=r"ada .* single-holder .*it asks ada alone"):
+        demand(decide(alone, Policy()), "ada")
+
+
+@pytest.mark.parametrize("role", ["holder", "compute"])
+def test_who_rounds_counts_lets_no_plan_ask_for_exact_sums(role: Role) -> None:
+    rounded = Policy(replace(DEFAULT_TERMS, round_to=5))
+    asked = Case("eve", "gbsg2", exact=("mean age", "std age"), role=role)
+    demand(decide(replace(asked, exact=()), rounded), "ada")
+    demand(decide(asked, Policy()), "ada")
+    with pytest.raises(PolicyRefused, match=r"ada .* rounding .*multiples of 5, and mean age and std age"):
+        demand(decide(asked, rounded), "ada")
 
 
 def test_every_rule_has_an_id_of_its_own_and_a_remedy() -> None:

@@ -36,7 +36,11 @@ def released(made: Job) -> Job:
     for state in (State.VALIDATED, State.APPROVED, State.RUNNING, State.RELEASED):
         made = made.to(state, made.updated + 1)
     return dataclasses.replace(
-        made, session=bytes(range(32)), cost=JobCost(0.5, 12, 680, 1296), transcripts={"bert": ("aa", "bb")}
+        made,
+        session=bytes(range(32)),
+        cost=JobCost(0.5, 12, 680, 1296),
+        transcripts={"bert": ("aa", "bb")},
+        terms='{"minimum_count":5}',
     )
 
 

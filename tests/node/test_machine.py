@@ -65,12 +65,14 @@ def test_the_doctor_names_kernels_threads_and_device() -> None:
 def test_the_doctor_takes_a_nodes_settings(tmp_path: Path) -> None:
     (tmp_path / "node.toml").write_text(
         'name = "a"\nconsortium = "c"\nkeys = "k"\nstate = "s"\n'
-        '[compute]\nkernels = "reference"\nthreads = 2\n',
+        '[compute]\nkernels = "reference"\nthreads = 2\n[policy]\npreset = "opensafely"\np_percent = 20\n',
         encoding="utf-8",
     )
     shown = doctor("--config", str(tmp_path / "node.toml"))
     assert "kernels   reference;" in shown
     assert "threads   2 a computation" in shown
+    for line in ("policy    preset opensafely", "minimum_count = 8\n", "p_percent = 20 (the preset: 10)"):
+        assert line in shown
 
 
 def test_a_kernel_that_computes_something_else_is_found() -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, Field, create_model
 
-from mpc.errors import ConfigError
-from mpc.privacy.terms import Terms
+from mpc.errors import ConfigError, RangeError
+from mpc.privacy.terms import Differencing, Terms
+from parties.law.presets import PRESETS, Preset
 from parties.law.rules import DEFAULT_TERMS, Policy
 from parties.node import config, template
 from parties.node.config import ComputeConfig, NodeConfig, PolicyConfig, load
@@ -73,6 +74,13 @@ def test_an_unknown_key_is_named(tmp_path: Path, line: str, key: str) -> None:
         ('[policy]\nminimum_count = "5"', "policy.minimum_count"),
         ("[policy]\nminimum_count = 5.0", "policy.minimum_count"),
         ("[policy]\nallow_extremes = 1", "policy.allow_extremes"),
+        ("[policy]\nallow_single_holder = 1", "policy.allow_single_holder"),
+        ("[policy]\ndominance_records = 4", "policy.dominance_records"),
+        ("[policy]\nround_to = 0", "policy.round_to"),
+        ("[policy]\ndifferencing = 1", "policy.differencing"),
+        ('[policy]\ndifferencing = "PAIRS"', "policy.differencing"),
+        ('[policy]\npreset = "census"', "policy.preset"),
+        ("[policy]\npreset = 1", "policy.preset"),
         ('[policy]\nallow_extremes = "yes"', "policy.allow_extremes"),
         ("[compute]\nthreads = 0", "compute.threads"),
         ("[compute]\nthreads = 1025", "compute.threads"),
@@ -164,6 +172,8 @@ def test_every_option_stands_in_a_new_file(tmp_path: Path) -> None:
     file = write_settings(tmp_path, "ada", ["compute"], consortium="c.toml", address="127.0.0.1:7001")
     keys = re.findall(r"^(?:# )?([a-z_]+) = ", file.read_text(), re.MULTILINE)
     assert keys == [option.rpartition(" ")[2] for option in options(NodeConfig)]
+    assert 'preset = "triune"' in file.read_text()
+    assert "# minimum_count = 5" in file.read_text()  # so that another preset takes effect
     # what is shown as a comment is an example that would be taken
     file.write_text(re.sub(r"^# (?=[a-z_]+ = )", "", file.read_text(), flags=re.MULTILINE))
     assert load(file).compute.lane_port == 7101
@@ -182,8 +192,43 @@ def test_an_option_of_computing_is_one_line(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_policy_has_all_its_options() -> None:
-    assert {field.name for field in dataclasses.fields(Terms)} == set(PolicyConfig.model_fields)
+    assert {"preset", *(field.name for field in dataclasses.fields(Terms))} == set(PolicyConfig.model_fields)
     assert PolicyConfig().policy() == Policy()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_gives_what_is_not_set(tmp_path: Path, preset: Preset) -> None:
+    policy = load(write(tmp_path, f'[policy]\npreset = "{preset}"')).policy
+    assert policy.policy().terms == PRESETS[preset]
+    assert load(
+        write(tmp_path, f'[policy]\nminimum_count = 40\npreset = "{preset}"')
+    ).policy.policy() == Policy(dataclasses.replace(PRESETS[preset], minimum_count=40))
+
+
+def test_presets_are_what_their_sources_say() -> None:
+    assert PRESETS["triune"] == DEFAULT_TERMS
+    datashield, opensafely = PRESETS["datashield"], PRESETS["opensafely"]
+    assert (datashield.minimum_count, datashield.records_per_parameter, datashield.p_percent) == (3, 3, 0)
+    assert (opensafely.minimum_count, opensafely.round_to) == (8, 5)
+
+
+@pytest.mark.parametrize("level", Differencing)
+def test_differencing_is_a_word(tmp_path: Path, level: Differencing) -> None:
+    settings = load(write(tmp_path, f'[policy]\ndifferencing = "{level.name.lower()}"'))
+    assert settings.policy.policy().terms.differencing == level
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Terms) if field.type == "int"])
+def test_the_limits_of_an_option_are_those_of_its_term(name: str) -> None:
+    if name == "differencing":
+        return
+    limits = PolicyConfig.model_fields[name].metadata
+    ge, le = (next(getattr(one, key) for one in limits if hasattr(one, key)) for key in ("ge", "le"))
+    for value in (ge, le):
+        assert getattr(PolicyConfig.model_validate({name: value}).policy().terms, name) == value
+    for value in (ge - 1, le + 1):
+        with pytest.raises(RangeError):
+            Terms(**{name: value})
 
 
 @pytest.mark.parametrize("roles", [{"analyst"}, {"holder"}])

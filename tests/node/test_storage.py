@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import stat
@@ -28,7 +29,7 @@ from parties.node.storage import database, migration
 from parties.node.storage.database import LOCK_TIMEOUT_S, open_database, sqlite_url
 from parties.node.storage.table import open_store
 from parties.node.storage.tables import METADATA
-from tests.node.job_store_contract import job
+from tests.node.job_store_contract import job, released
 
 OPEN = "import sys; from parties.node.storage.table import open_store; open_store(sys.argv[1], 'ada').close()"
 
@@ -55,6 +56,17 @@ def test_a_current_database_opens_without_alembic(url: str) -> None:
     opened(url)
     program = f"{OPEN}; sys.exit('alembic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program, url], check=False, timeout=60).returncode == 0
+
+
+def test_a_job_of_before_its_terms_were_kept_has_none(url: str) -> None:
+    with closing(open_store(url, "ada")) as store:
+        store.put(released(job(1)))
+        engine = open_database(url)
+        with engine.begin() as connection:
+            older = '{"seconds": 0.5, "rounds": 12, "bytes_sent": 680, "bytes_received": 1296}'
+            connection.execute(text("UPDATE jobs SET cost = :cost"), {"cost": older})
+        engine.dispose()
+        assert store.jobs() == [dataclasses.replace(released(job(1)), terms="")]
 
 
 def test_a_reader_waits_for_no_writer_and_migrates_nothing(url: str) -> None:

@@ -15,6 +15,7 @@ from parties.identity.keys import Identity
 from parties.management.catalogue import Registration
 from parties.management.schema_file import load_schema
 from parties.query.builder import make_plan
+from parties.query.case import case_of
 from parties.query.compile import compile_plan
 from parties.query.filters import parse
 from parties.query.plan import Plan, SignedPlan, StatisticSpec, open_plan, parse_plan, sign_plan
@@ -171,6 +172,15 @@ def test_python_s_numbers_stay_exact() -> None:
     assert made.parameters == {"probabilities": (5, "37.5", "2.5", 7)}
     with pytest.raises(PlanInvalid, match="parameters"):
         statistic("quantiles", ["age"], {"probabilities": object()})
+
+
+def test_a_party_s_rules_see_what_a_question_opens() -> None:
+    made = plan("count", "mean:age,tsize", "histogram:age:0,50,100", "quantiles:age:0,50")
+    case = case_of(compile_plan(made, SCHEMA), "compute")
+    assert (case.analyst, case.dataset, case.role) == ("eve", "gbsg2", "compute")
+    assert case.exact == ("mean age", "mean tsize")
+    assert case.extremes == ("quantiles age",)
+    assert case.holders == ("alice", "bob", "dora")
 
 
 def test_every_plan_has_its_own_nonce_and_recipient_key() -> None:

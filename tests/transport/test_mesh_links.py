@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -37,9 +38,10 @@ from parties.identity.keys import Identity
 from parties.node.transport.channel import GrpcChannel
 from parties.node.transport.framing import CHUNK_BYTES
 from parties.node.transport.mesh import Mesh, MeshEvents
+from parties.node.transport.probing import MAX_PADDING_BYTES
 from parties.wire import status, version
 from parties.wire.common_pb2 import Offer
-from parties.wire.mesh_pb2 import Data, MeshFrame, MeshHello
+from parties.wire.mesh_pb2 import Data, MeshFrame, MeshHello, Probe
 from parties.wire.mesh_pb2_grpc import MeshStub
 from tests.helping import member, until
 
@@ -232,6 +234,30 @@ def test_control_frames_reach_every_peer(peers: list[Peer]) -> None:
     peers[1].mesh.tell(MeshFrame(offer=Offer(party="bert", attempt=1)))
     until(lambda: peers[0].offers and peers[2].offers)
     assert peers[0].offers[0][0] == peers[2].offers[0][0] == "bert"
+
+
+def test_the_ways_to_the_peers_are_measured_as_data_goes(peers: list[Peer]) -> None:
+    for peer in peers:
+        until(lambda peer=peer: len(peer.mesh.measured()) == 2)
+        found = peer.mesh.measured()
+        assert set(found) == {*NAMES} - {peer.identity.name}
+        assert all(0 < way.round_trip_s < 1 and way.bytes_per_second > 1e5 for way in found.values())
+
+
+def test_a_probe_that_is_too_long_ends_the_link(peers: list[Peer]) -> None:
+    link = peers[0].mesh._links[1]
+    link.put(MeshFrame(probe=Probe(padding=bytes(MAX_PADDING_BYTES + 1))).SerializeToString())
+    until(lambda: link.outbox._closed or (link.lane is not None and _hung_up(peers[0].mesh)))
+    until(lambda: peers[0].mesh.linked() == ("bert", "cleo"))
+
+
+def _hung_up(mesh: Mesh) -> bool:
+    """Whether a lane that the peer has closed is found closed; that takes a message or two."""
+    try:
+        sent(mesh.open(os.urandom(32)), 1, 0)
+    except PeerVanished:
+        return True
+    return False
 
 
 def test_a_session_opened_after_a_loss_fails_at_once(peers: list[Peer]) -> None:

@@ -92,13 +92,15 @@ def _to_row(job: Job) -> dict[str, Any]:
         "state": job.state.value,
         "session": job.session,
         "fault": json.dumps(asdict(job.fault) if job.fault else None),
-        "cost": json.dumps(asdict(job.cost)),
+        # Beside the cost, so that databases of before need no new column.
+        "cost": json.dumps({**asdict(job.cost), "terms": job.terms}),
         "transcripts": json.dumps(dict(job.transcripts)),
     }
 
 
 def _to_job(row: Row[Any]) -> Job:
-    fault = json.loads(row.fault)
+    fault, cost = json.loads(row.fault), json.loads(row.cost)
+    terms = cost.pop("terms", "")
     return Job(
         plan_hash=row.plan_hash,
         nonce=row.nonce,
@@ -110,6 +112,7 @@ def _to_job(row: Row[Any]) -> Job:
         state=State(row.state),
         session=row.session,
         fault=Fault(**fault) if fault else None,
-        cost=JobCost(**json.loads(row.cost)),
+        cost=JobCost(**cost),
         transcripts={peer: tuple(pair) for peer, pair in json.loads(row.transcripts).items()},
+        terms=terms,
     )

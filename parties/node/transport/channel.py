@@ -113,6 +113,11 @@ class Switchboard:
             self._early.end(session)
             self._open.pop(session, None)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a session is open."""
+        return bool(self._open)
+
     def route(self, session: bytes, frm: int, tag: Tag, payload: Payload) -> None:
         """Hand a message to its session; of unknown sessions only a bounded amount is kept."""
         with self._lock:

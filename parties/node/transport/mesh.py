@@ -29,6 +29,7 @@ from parties.node.transport.framing import Assembler, Piece, parsed
 from parties.node.transport.inlet import LONG_FRAME_BYTES, Inlet
 from parties.node.transport.lanes import Lane, LaneDoor
 from parties.node.transport.outbox import Outbox
+from parties.node.transport.probing import Measured, Prober
 from parties.node.transport.vanished import vanished
 from parties.wire import status, version
 from parties.wire.common_pb2 import Abort, Offer, Verdict
@@ -100,6 +101,8 @@ class Mesh:
             identity, consortium, frozenset(self.names) - {identity.name}, self._lane_reader
         )
         self._board = Switchboard(self.party, self.names, self._post, timeout_s, self._is_linked, self._inlet)
+        peers = tuple(peer for peer in range(len(self.names)) if peer != self.party)
+        self._prober = Prober(peers, self._post, lambda: self._board.busy)
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._dialers = [
@@ -114,12 +117,14 @@ class Mesh:
 
     def start(self) -> None:
         """Dial the peers that stand later in the consortium file, now and whenever a link breaks."""
+        self._prober.start()
         for dialer in self._dialers:
             dialer.start()
 
     def stop(self) -> None:
         """End all links, for good."""
         self._stopping.set()
+        self._prober.stop()
         self.lanes.close()
         with self._lock:
             links = list(self._links.values())
@@ -142,6 +147,10 @@ class Mesh:
         """Names of the peers whose link is up."""
         with self._lock:
             return tuple(self.names[peer] for peer in sorted(self._links))
+
+    def measured(self) -> dict[str, Measured]:
+        """What the ways to the peers take, of those that were measured."""
+        return {self.names[peer]: found for peer, found in self._prober.measured().items()}
 
     def tell(self, frame: MeshFrame) -> None:
         """Send a control frame to every peer; a peer whose link is down is skipped."""
@@ -282,6 +291,7 @@ class Mesh:
             self._events.link(self.names[peer], False)
         try:
             self._events.link(self.names[peer], True)
+            self._prober.linked(peer)
             self._read(peer, frames)
         finally:
             self._down(peer, link)
@@ -303,18 +313,28 @@ class Mesh:
             frame = parsed(serialised, name)
             if isinstance(frame, Piece):
                 self._read_data(peer, assembler, frame)
-            else:
+            elif not self._read_probe(peer, frame):
                 self._read_control(name, frame.WhichOneof("frame"), frame)
 
+    def _read_probe(self, peer: int, frame: MeshFrame) -> bool:
+        """Whether it is one that measures: these go the way that data goes."""
+        kind = frame.WhichOneof("frame")
+        if kind == "probe":
+            self._prober.on_probe(peer, self.names[peer], frame.probe)
+        elif kind == "echo":
+            self._prober.on_echo(frame.echo)
+        return kind in ("probe", "echo")
+
     def _lane_reader(self, name: str) -> Callable[[bytearray], None]:
-        """Data alone comes by a lane."""
+        """Data comes by a lane, and what measures it."""
         peer, assembler = self.names.index(name), Assembler(name)
 
         def read(serialised: bytearray) -> None:
             frame = parsed(serialised, name)
-            if not isinstance(frame, Piece):
+            if isinstance(frame, Piece):
+                self._read_data(peer, assembler, frame)
+            elif not self._read_probe(peer, frame):
                 raise ProtocolAbort(f"{name} sent a control frame on a lane.", culprit=name)
-            self._read_data(peer, assembler, frame)
 
         return read
 

@@ -1,0 +1,20 @@
+"""What is public of a question, as the rules of a party look at it."""
+
+from __future__ import annotations
+
+from parties.law.rules import Case, Role
+from parties.query.compile import Question
+
+
+def case_of(question: Question, role: Role) -> Case:
+    """The case that a party in this role decides."""
+    plan, query = question.plan, question.query
+    exact = [one for one in query.statistics if any(not part.is_count for part in one.quantities())]
+    return Case(
+        analyst=plan.analyst,
+        dataset=plan.dataset,
+        extremes=query.extremes,
+        exact=tuple(dict.fromkeys(map(str, exact))),
+        holders=tuple(part.name for part in plan.holders),
+        role=role,
+    )

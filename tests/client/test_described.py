@@ -1,0 +1,107 @@
+"""What compute parties say of their space is checked, and what a liar says names it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from mpc.errors import ProtocolAbort
+from parties.client.described import read
+from parties.client.job import combine
+from parties.law.rules import DEFAULT_TERMS
+from parties.law.terms import to_wire
+from parties.query.prediction import Link
+from parties.wire import analyst_pb2 as pb
+from tests.query.test_plans import CONSORTIUM, REGISTRATIONS
+
+COMPUTE, MEMBERS = ("alice", "bob", "carol"), ("alice", "bob", "carol", "dora")
+STRICT = replace(DEFAULT_TERMS, minimum_count=9)
+
+
+def told(name: str, **terms: bytes) -> pb.Catalogue:
+    """What an honest party says, but for these terms."""
+    demanded = {one: to_wire(DEFAULT_TERMS) for one in MEMBERS if one != "carol" or name == "carol"} | terms
+    return pb.Catalogue(
+        registrations=[item.to_json() for item in REGISTRATIONS],
+        terms=[pb.PartyTerms(party=party, terms=made) for party, made in demanded.items() if made],
+        links=[
+            pb.MeasuredLink(party=name, peer=peer, round_trip_s=0.25, bytes_per_second=1e6)
+            for peer in COMPUTE
+            if peer != name
+        ],
+    )
+
+
+def everybody() -> dict[str, pb.Catalogue]:
+    return {name: told(name) for name in COMPUTE}
+
+
+def test_three_answers_become_one() -> None:
+    made = read(everybody(), CONSORTIUM)
+    assert made.registrations == tuple(REGISTRATIONS)
+    assert made.policies == dict.fromkeys(MEMBERS, DEFAULT_TERMS)
+    assert Link("alice", "bob", 0.25, 1e6) in made.links
+    assert len(made.links) == 6
+    assert made.holders_of("gbsg2") == ("alice", "bob", "dora")
+
+
+def test_of_terms_that_just_changed_the_strictest_stand() -> None:
+    made = read(everybody() | {"bob": told("bob", dora=to_wire(STRICT))}, CONSORTIUM)
+    assert made.policies["dora"] == STRICT
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"dora": b"{}"},
+        {"dora": to_wire(DEFAULT_TERMS) + b" "},
+        {"mallory": to_wire(DEFAULT_TERMS)},
+        {"bob": b""},  # its own are missing
+    ],
+)
+def test_terms_that_make_no_sense_name_who_tells_them(terms: dict[str, bytes]) -> None:
+    with pytest.raises(ProtocolAbort) as refusal:
+        read(everybody() | {"bob": told("bob", **terms)}, CONSORTIUM)
+    assert refusal.value.culprit == "bob"
+
+
+def test_a_holder_has_terms() -> None:
+    with pytest.raises(ProtocolAbort):
+        read({name: told(name, dora=b"") for name in COMPUTE}, CONSORTIUM)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        {"party": "alice"},
+        {"peer": "bob"},
+        {"peer": "dora"},
+        {"round_trip_s": 0.0},
+        {"round_trip_s": -1.0},
+        {"round_trip_s": math.nan},
+        {"bytes_per_second": math.inf},
+        {"bytes_per_second": 0.0},
+    ],
+)
+def test_a_way_that_makes_no_sense_names_who_tells_of_it(link: dict[str, str | float]) -> None:
+    lying = told("bob")
+    for key, value in link.items():
+        setattr(lying.links[0], key, value)
+    with pytest.raises(ProtocolAbort) as refusal:
+        read(everybody() | {"bob": lying}, CONSORTIUM)
+    assert refusal.value.culprit == "bob"
+
+
+def test_a_session_has_one_set_of_terms() -> None:
+    def said(terms: bytes) -> pb.JobStatus:
+        return pb.JobStatus(state=pb.RELEASED, terms=terms)
+
+    same = combine(dict.fromkeys(COMPUTE, said(to_wire(STRICT))))
+    assert same.terms == STRICT
+    assert combine(dict.fromkeys(COMPUTE, said(b""))).terms is None  # a job of before they were told
+    with pytest.raises(ProtocolAbort, match="different terms"):
+        combine({"alice": said(to_wire(STRICT)), "bob": said(to_wire(DEFAULT_TERMS)), "carol": said(b"")})
+    with pytest.raises(ProtocolAbort):
+        combine(dict.fromkeys(COMPUTE, said(b"{")))
