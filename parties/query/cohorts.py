@@ -57,9 +57,9 @@ class Grid:
 
 
 def guarded(question: Question, earlier: Sequence[Question], drifted: int = 0) -> Question:
-    """The question beside `earlier` ones, in this order; to be asked of those that their plans let answer.
+    """The question beside `earlier` ones, in this order, as its plan wants them compared.
 
-    `drifted`: so many counts of still earlier ones, over records that have changed since. Raises `TooClose`
+    `drifted`: so many cohorts of others that are compared in pairs alone. Raises `TooClose`
     where so many ways to cut the data come together that their combinations cannot be looked at.
     """
     level = Differencing(question.plan.differencing)
