@@ -137,7 +137,7 @@ def _tells(statistic: Statistic, rounded: int) -> str:
     """What follows from the opened integers, beyond what is printed."""
     exact = "exact numbers" if rounded == 1 else f"counts to the nearest {rounded}"
     sums = [one for one in statistic.quantities() if not one.is_count]
-    if not sums:
+    if not any(one.weighs for one in sums):
         return f"{exact} of records" + (", and values computed on shares" if statistic.targets() else "")
     parts = _and(f"{one.name} (with {one.governor})" for one in sums)
     return f"{exact} of records, and exactly {parts}: printed values follow from these, and these from them"
@@ -145,7 +145,7 @@ def _tells(statistic: Statistic, rounded: int) -> str:
 
 def _learnable(statistic: Statistic, rounded: int) -> str:
     """What somebody could learn who knows all records but one."""
-    sums = any(not one.is_count for one in statistic.quantities())
+    sums = any(one.weighs for one in statistic.quantities())
     count = (
         "whether it is counted" if rounded == 1 else "whether it is counted, where it moves a rounded count"
     )
