@@ -62,6 +62,7 @@ class Layer:
     present: tuple[str, ...]
     missing: Masks
     depends: Masks
+    whole: bool = True
 
     @property
     def atoms(self) -> int:
@@ -71,7 +72,7 @@ class Layer:
     @cached_property
     def found(self) -> Combinations:
         """What is worth a look."""
-        return combinations(self.told, self.old)
+        return combinations(self.told, self.old, whole=self.whole)
 
     @cached_property
     def _depends(self) -> Masks:

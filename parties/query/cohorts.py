@@ -37,16 +37,12 @@ Masks = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Cohort:
-    """A cohort of a question: the count that opens it, and the columns whose values open over it.
-
-    `gaps_of`: instead of its records, those that lack a value of this column, whose number opens beside it.
-    """
+    """A cohort of a question: the count that opens it, and the columns whose values open over it."""
 
     question: int
     count: int
     member: int
     values: tuple[str, ...]
-    gaps_of: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,38 +119,25 @@ def _has_gaps(questions: Sequence[Question], cohorts: Sequence[Cohort], specs: C
 def _layer(questions: Sequence[Question], cohorts: Sequence[Cohort], specs: Columns, values_of: str) -> Layer:
     """Of cohorts of records that have a value in `values_of`, if that is a column."""
     grid = _grid(questions, cohorts, specs, values_of)
-    every = _with_gaps(cohorts, grid, specs, len(questions) - 1) if not values_of else list(cohorts)
-    masks = _memberships(questions, every, grid)
+    masks = _memberships(questions, cohorts, grid)
     told, atom_of = _atoms(masks)
     gaps = [] if values_of else [name for name in grid.lacks if not specs[name].missing_protected]
     repeats = masks.shape[1] // grid.rows.count
     missing = [_only(np.tile(grid.lacks[name], repeats), atom_of, told.shape[1]) for name in gaps]
-    depends = [[name in _columns_of(questions[one.question]) for name in gaps] for one in every]
+    depends = [[name in _columns_of(questions[one.question]) for name in gaps] for one in cohorts]
     return Layer(
         told=told,
-        old=sum(one.question < len(questions) - 1 for one in every),
-        members=np.array([one.member for one in every], dtype=np.int64),
+        old=sum(one.question < len(questions) - 1 for one in cohorts),
+        members=np.array([one.member for one in cohorts], dtype=np.int64),
         present=(values_of,) if values_of and not specs[values_of].complete else (),
         missing=np.array(missing, dtype=np.bool_).reshape(len(gaps), told.shape[1]),
-        depends=np.array(depends, dtype=np.bool_).reshape(len(every), len(gaps)),
+        depends=np.array(depends, dtype=np.bool_).reshape(len(cohorts), len(gaps)),
+        whole=not values_of,
     )
 
 
 def _columns_of(question: Question) -> frozenset[str]:
     return frozenset(question.cuts()) | frozenset(question.query.columns_used)
-
-
-def _with_gaps(cohorts: Sequence[Cohort], grid: Grid, specs: Columns, own: int) -> list[Cohort]:
-    """Beside cohorts with a value of a column that is cut: those without one, whose number opens with
-    theirs."""
-    made = list(cohorts)
-    for one in cohorts:
-        made += [
-            Cohort(one.question, one.count, one.member, (), name)
-            for name in one.values[:1]
-            if len(one.values) == 1 and name in grid.lacks and not specs[name].missing_protected
-        ]
-    return sorted(made, key=lambda one: one.question == own)
 
 
 # --- the attribute space ----------------------------------------------------------------------------
@@ -188,9 +171,9 @@ def _all_cuts(
         for name, words in questions[place].cuts().items():
             cuts.setdefault(name, set()).update(words)
     for one in cohorts:
-        for name in one.values:  # their presence decides who is in; a protected one, in every layer
+        for name in one.values:  # their presence decides who is in
             spec = specs[name]
-            if not spec.complete and (values_of or spec.missing_protected) and name != values_of:
+            if not spec.complete and name != values_of:
                 cuts.setdefault(name, set())
     return cuts
 
@@ -205,23 +188,12 @@ def _points(specs: Columns, name: str, cuts: set[int], values_of: str) -> list[i
 def _memberships(questions: Sequence[Question], cohorts: Sequence[Cohort], grid: Grid) -> Masks:
     """`[cohorts, cells times kinds of holders]`: a holder has no records in a question that leaves it out."""
     masks = [one.cohorts(grid.rows) for one in questions]
-    whole = np.array([_mask(questions[one.question], masks[one.question], one, grid) for one in cohorts])
+    whole = np.array([masks[one.question][one.count] for one in cohorts])
     takes_part = [{part.name for part in one.plan.holders} for one in questions]
     names = sorted(set().union(*takes_part))
     kinds = sorted({tuple(name in part for part in takes_part) for name in names})
     inside = [np.array([kind[one.question] for one in cohorts]) for kind in kinds]
     return np.concatenate([whole & one[:, None] for one in inside], axis=1)
-
-
-def _mask(question: Question, masks: Masks, cohort: Cohort, grid: Grid) -> Masks:
-    if not cohort.gaps_of:
-        own: Masks = masks[cohort.count]
-        return own
-    query = question.query
-    group = query.cells[query.told[cohort.count].cell].group
-    inside = query.facts.members(question.select(grid.rows))(group)
-    made: Masks = np.logical_and(inside, grid.lacks[cohort.gaps_of])
-    return made
 
 
 def _atoms(masks: Masks) -> tuple[Masks, npt.NDArray[np.int64]]:
