@@ -19,17 +19,19 @@ class Attacker:
     atoms: int
     most: int
     told: list[Vector] = field(default_factory=list)
-    totals: list[int] = field(default_factory=list)
+    least: list[int] = field(default_factory=list)
+    greatest: list[int] = field(default_factory=list)
 
-    def learns(self, cohort: Sequence[bool] | npt.NDArray[np.bool_], size: int) -> None:
-        """A count that opened."""
+    def learns(self, cohort: Sequence[bool] | npt.NDArray[np.bool_], size: int, base: int = 1) -> None:
+        """A count that opened, as the nearest multiple of `base`, halves up."""
         self.told.append(np.asarray(cohort, dtype=float))
-        self.totals.append(size)
+        self.least.append(size - base // 2)
+        self.greatest.append(size + (base - 1) // 2)
 
     def range_of(self, cohort: Sequence[bool] | npt.NDArray[np.bool_]) -> tuple[int, int]:
         """The least and the greatest size of a cohort that all that is known allows."""
         target = np.asarray(cohort, dtype=float)
-        known = LinearConstraint(np.array(self.told), self.totals, self.totals) if self.told else ()
+        known = LinearConstraint(np.array(self.told), self.least, self.greatest) if self.told else ()
         ends = []
         for sign in (1, -1):
             found = milp(
