@@ -20,7 +20,7 @@ may ask of a limited number of cohorts (rule `cohort-budget`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
@@ -51,9 +51,11 @@ class Layer:
     """Cohorts of records that have a value in `present`, over the atoms that they make.
 
     `told` `[cohorts, atoms]`; the first `old` are earlier ones'. `members[c]`: the place of the count that
-    opens cohort c, earlier ones' counts first. `missing` `[columns, atoms]`: atoms of records without a value
-    in a column whose gaps are nobody's secret; `depends` `[cohorts, columns]`: which cohorts ask for that
-    column. A difference that lies in such gaps alone tells how many there are, and that is allowed.
+    opens cohort c, earlier ones' counts first; of its records those with a value in `needs[c]`, and, if that
+    is a column, without one in `lacks[c]`. `missing` `[columns, atoms]`: atoms of records without a value in
+    a column whose gaps are nobody's secret; `depends` `[cohorts, columns]`: which cohorts ask for that
+    column. A difference that lies in such gaps alone tells how many there are, and that is allowed. `whole`:
+    what all records come to is known, though nobody asked.
     """
 
     told: Masks
@@ -62,6 +64,9 @@ class Layer:
     present: tuple[str, ...]
     missing: Masks
     depends: Masks
+    needs: tuple[tuple[str, ...], ...]
+    lacks: tuple[str, ...]
+    whole: bool = True
 
     @property
     def atoms(self) -> int:
@@ -71,7 +76,7 @@ class Layer:
     @cached_property
     def found(self) -> Combinations:
         """What is worth a look."""
-        return combinations(self.told, self.old)
+        return combinations(self.told, self.old, whole=self.whole)
 
     @cached_property
     def _depends(self) -> Masks:
@@ -106,6 +111,17 @@ class Layer:
             np.concatenate([found.distinct, everything]),
             self._gaps(found.coefficients != 0),
         )
+
+    def own(self, masks: Masks, present: Mapping[str, npt.NDArray[np.bool_]]) -> Masks:
+        """`[cohorts, rows of the layer]` from masks of all rows, gaps not counted; those are changed."""
+        for place, (names, lack) in enumerate(zip(self.needs, self.lacks, strict=True)):
+            for name in names:
+                masks[place] &= present[name]
+            if lack:
+                masks[place] &= ~present[lack]
+        for name in self.present:
+            masks = masks[:, present[name]]
+        return masks
 
     def places(self, masks: Masks) -> Integers:
         """`[rows]` the atom of each row, by its memberships `[cohorts, rows]`. `RangeError` if it has
@@ -207,11 +223,11 @@ class Guard:
         return MAX_ROWS if self.drifted else rows
 
     def at_holder(
-        self, earlier: Masks, drifted: Masks, own: Masks, present: Sequence[npt.NDArray[np.bool_]]
+        self, earlier: Masks, drifted: Masks, own: Masks, present: Mapping[str, npt.NDArray[np.bool_]]
     ) -> Words:
         """That block. `earlier` `[earlier - drifted, rows]`, `own` `[counts, rows]`.
 
-        `drifted` `[drifted, rows and those that are gone]`. `present[l]`: the rows of layer l.
+        `drifted` `[drifted, rows and those that are gone]`. `present`: by column, the rows with a value.
         """
         every = np.concatenate([earlier, own])
         numbers = {
@@ -221,9 +237,9 @@ class Guard:
             )
         }
         parts: list[Words] = []
-        for layer, rows in zip(self.layers, present, strict=True):
-            masks = every[[numbers[int(place)] for place in layer.members]][:, rows]
-            parts.append(np.bincount(layer.places(masks), minlength=layer.atoms))
+        for layer in self.layers:
+            masks = every[[numbers[int(place)] for place in layer.members]]
+            parts.append(np.bincount(layer.places(layer.own(masks, present)), minlength=layer.atoms))
         if self.drifted and self.counts:
             now = np.zeros((len(own), drifted.shape[1]), dtype=np.bool_)
             now[:, : own.shape[1]] = own

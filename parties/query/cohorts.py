@@ -124,7 +124,7 @@ def _layer(questions: Sequence[Question], cohorts: Sequence[Cohort], specs: Colu
     """Of cohorts of records that have a value in `values_of`, if that is a column."""
     grid = _grid(questions, cohorts, specs, values_of)
     every = _with_gaps(cohorts, grid, specs, len(questions) - 1) if not values_of else list(cohorts)
-    masks = _memberships(questions, every, grid)
+    masks = _memberships(questions, every, grid, specs, of_values=bool(values_of))
     told, atom_of = _atoms(masks)
     gaps = [] if values_of else [name for name in grid.lacks if not specs[name].missing_protected]
     repeats = masks.shape[1] // grid.rows.count
@@ -137,7 +137,15 @@ def _layer(questions: Sequence[Question], cohorts: Sequence[Cohort], specs: Colu
         present=(values_of,) if values_of and not specs[values_of].complete else (),
         missing=np.array(missing, dtype=np.bool_).reshape(len(gaps), told.shape[1]),
         depends=np.array(depends, dtype=np.bool_).reshape(len(every), len(gaps)),
+        needs=tuple(_incomplete(one, specs) if values_of else () for one in every),
+        lacks=tuple(one.gaps_of for one in every),
+        whole=not values_of,
     )
+
+
+def _incomplete(cohort: Cohort, specs: Columns) -> tuple[str, ...]:
+    """The columns of which its records have a value, where not all records have one."""
+    return tuple(name for name in cohort.values if not specs[name].complete)
 
 
 def _columns_of(question: Question) -> frozenset[str]:
@@ -202,26 +210,26 @@ def _points(specs: Columns, name: str, cuts: set[int], values_of: str) -> list[i
     return words if spec.complete or name == values_of else [*words, None]
 
 
-def _memberships(questions: Sequence[Question], cohorts: Sequence[Cohort], grid: Grid) -> Masks:
-    """`[cohorts, cells times kinds of holders]`: a holder has no records in a question that leaves it out."""
+def _memberships(
+    questions: Sequence[Question], cohorts: Sequence[Cohort], grid: Grid, specs: Columns, *, of_values: bool
+) -> Masks:
+    """`[cohorts, cells times kinds of holders]`: a holder has no records in a question that leaves it out.
+
+    `of_values`: of a cohort whose values open those records that have them; else all, and apart from these
+    those without.
+    """
     masks = [one.cohorts(grid.rows) for one in questions]
-    whole = np.array([_mask(questions[one.question], masks[one.question], one, grid) for one in cohorts])
+    whole = np.array([masks[one.question][one.count] for one in cohorts])
+    for place, one in enumerate(cohorts):
+        for name in _incomplete(one, specs) if of_values else ():
+            whole[place] &= grid.rows.present[name]
+        if one.gaps_of:
+            whole[place] &= grid.lacks[one.gaps_of]
     takes_part = [{part.name for part in one.plan.holders} for one in questions]
     names = sorted(set().union(*takes_part))
     kinds = sorted({tuple(name in part for part in takes_part) for name in names})
     inside = [np.array([kind[one.question] for one in cohorts]) for kind in kinds]
     return np.concatenate([whole & one[:, None] for one in inside], axis=1)
-
-
-def _mask(question: Question, masks: Masks, cohort: Cohort, grid: Grid) -> Masks:
-    if not cohort.gaps_of:
-        own: Masks = masks[cohort.count]
-        return own
-    query = question.query
-    group = query.cells[query.told[cohort.count].cell].group
-    inside = query.facts.members(question.select(grid.rows))(group)
-    made: Masks = np.logical_and(inside, grid.lacks[cohort.gaps_of])
-    return made
 
 
 def _atoms(masks: Masks) -> tuple[Masks, npt.NDArray[np.int64]]:
