@@ -174,7 +174,7 @@ def _mesh(folder: Path, name: str, settings: ComputeConfig, dialled: dict[str, i
     def ignore(*_: object) -> None:
         return None
 
-    mesh = Mesh(identity, consortium, MeshEvents(ignore, ignore, ignore, ignore, linked), PATIENCE_S)
+    mesh = Mesh(identity, consortium, MeshEvents(ignore, ignore, ignore, ignore, linked, ignore), PATIENCE_S)
     server = grpc.server(futures.ThreadPoolExecutor(8), options=tls.SERVER_OPTIONS)
     mesh.register(server)
     address = consortium.member(name).address

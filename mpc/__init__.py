@@ -71,6 +71,7 @@ if TYPE_CHECKING:  # the same names as in `_PLACES`, for who reads types; a test
     from mpc.functions.shape import roll as roll
     from mpc.functions.shape import squeeze as squeeze
     from mpc.functions.shape import stack as stack
+    from mpc.functions.shape import sum_by as sum_by
     from mpc.functions.shape import take as take
     from mpc.functions.sort import Order as Order
     from mpc.functions.sort import argsort as argsort
@@ -134,7 +135,7 @@ _PLACES: Final = {
     **_at("mpc.functions.segments", "Segments", "rank", "searchsorted", "unique"),
     **_at(
         "mpc.functions.shape", "concat", "cumulative_sum", "diff", "expand_dims", "flip", "permute_dims",
-        "reshape", "roll", "squeeze", "stack", "take",
+        "reshape", "roll", "squeeze", "stack", "sum_by", "take",
     ),
     **_at("mpc.functions.sort", "Order", "argsort", "order_by", "shuffle", "sort", "sort_by", "top_k"),
     **_at(

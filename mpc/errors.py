@@ -19,11 +19,13 @@
     │   ├── PlanExpired         its time is over
     │   ├── PlanReplayed        its nonce was used for another plan
     │   ├── PlanMismatch        two parties were sent different plans
-    │   └── PolicyRefused       a policy says no
+    │   ├── PolicyRefused       a policy says no
+    │   └── TooClose            earlier answers and this one would tell of too few records
     ├── DataError               a data file against its schema; row and column, never the value
     ├── CatalogueError          unknown data set, differing schemas
     ├── JobError                no such job, or not in a state that allows it
-    ├── StorageError            a party's database does not answer
+    ├── StorageError            a party's database or files do not answer
+    │   └── HistoryLost         a party does not know what others remember
     └── RemoteError             an error that a peer reported and this version does not know
 
 Messages and remedies are public: they never contain a secret, a key or a data value.
@@ -167,6 +169,12 @@ class PolicyRefused(PlanRefused):
     code = "POLICY_REFUSED"
 
 
+class TooClose(PlanRefused):
+    """A question's records differ from those of earlier questions by too few; nothing was opened."""
+
+    code = "TOO_CLOSE"
+
+
 class DataError(TriuneError):
     """A data file does not fit its schema: row and column are named, never the value."""
 
@@ -186,9 +194,15 @@ class JobError(TriuneError):
 
 
 class StorageError(TriuneError):
-    """A party's database does not answer."""
+    """A party's database, or a file of its state, does not answer."""
 
     code = "STORAGE"
+
+
+class HistoryLost(StorageError):
+    """A party has lost its memory of earlier questions; `culprit` is the party."""
+
+    code = "HISTORY_LOST"
 
 
 class RemoteError(TriuneError):

@@ -21,7 +21,8 @@ from mpc.tensor import Axes, Public, SecretTensor, axes_of, concat, secrets, sta
 
 __all__ = [
     "Axes", "along", "axes_of", "axis_of", "concat", "cumulative_sum", "diff", "expand_dims", "flip",
-    "gathered", "in_front", "permute_dims", "reshape", "roll", "secrets", "squeeze", "stack", "take",
+    "gathered", "in_front", "permute_dims", "reshape", "roll", "secrets", "squeeze", "stack", "sum_by",
+    "take",
 ]  # fmt: skip
 
 
@@ -155,6 +156,27 @@ def cumulative_sum(x: SecretTensor, axis: int | None = None) -> SecretTensor:
         raise RangeError(f"Running sums of {x.shape} along which axis?", remedy="Give axis=....")
     place = axis_of(x, axis or 0)
     return x.linear(lambda words: words.cumsum(place), bound=x.bound * max(1, x.shape[place]))
+
+
+def sum_by(x: SecretTensor, places: Any, size: int) -> SecretTensor:
+    """`[..., size]`: element j of the last axis is added to the sum at `places[j]`, 0 <= places[j] < size.
+
+    The bound grows with the most elements of a place. `RangeError` for places that do not fit, and if the
+    bound would leave the ring.
+    """
+    target = np.ascontiguousarray(places, dtype=np.int64)
+    if target.shape != x.shape[-1:] or (target.size and not 0 <= target.min() <= target.max() < size):
+        raise RangeError(
+            f"{target.shape} places below {size} do not fit the last axis of {x.shape}.",
+            remedy="Give each element a place.",
+        )
+    most = int(np.bincount(target, minlength=1).max())
+
+    def added(words: torch.Tensor) -> torch.Tensor:
+        index = torch.from_numpy(target).to(words.device)
+        return words.new_zeros((*words.shape[:-1], size)).index_add(-1, index, words)
+
+    return x.linear(added, bound=x.bound * max(1, most))
 
 
 def diff(

@@ -14,27 +14,53 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 import mpc
 from mpc.errors import RangeError
 
 if TYPE_CHECKING:
+    from mpc.privacy.terms import Terms
     from mpc.tensor import SecretTensor
 
 RULE = "minimum-count"
+MODEL_RULE = "model-size"
 
 
-def passes(counts: SecretTensor, minimum: int, structural: Sequence[bool]) -> SecretTensor:
-    """0/1 flags `[m]` of `counts` `[holders, m]`.
+def least(terms: Terms, parameters: Sequence[int]) -> npt.NDArray[np.int64]:
+    """How many records each count needs, of which so many parameters are estimated (rule `model-size`).
 
-    Where `structural[j]` is true a pooled count of 0 passes too: the schema says that the cell is empty
-    by nature. Raises `RangeError` for a minimum below 1, under which an empty cell would pass.
+    Beside k: `residual_records` more than it has parameters, and `records_per_parameter` for each of them,
+    where the terms ask for that.
     """
-    if minimum < 1:
+    estimated = np.asarray(parameters, dtype=np.int64)
+    residual = estimated + terms.residual_records if terms.residual_records else 0 * estimated
+    for_model = np.maximum(residual, estimated * terms.records_per_parameter)
+    needed: npt.NDArray[np.int64] = np.maximum(terms.minimum_count, np.where(estimated > 0, for_model, 0))
+    return needed
+
+
+def passes(
+    counts: SecretTensor,
+    minimum: int | npt.NDArray[np.int64],
+    structural: Sequence[bool] = (),
+    *,
+    single_holder: bool = False,
+) -> SecretTensor:
+    """0/1 flags `[m]` of `counts` `[holders, m]`; `minimum` is one for all, or `[m]`.
+
+    Where `structural[j]` is true a pooled count of 0 passes too: the schema says that the cell is empty by
+    nature. `single_holder`: records of one holder alone suffice, since every holder allows it. Raises
+    `RangeError` for a minimum below 1, under which an empty cell would pass.
+    """
+    if np.min(minimum, initial=1) < 1:
         raise RangeError("The minimum count is below 1.", remedy="Use at least 1.")
     pooled = counts.sum(0)
-    others = pooled.reshape(1, -1).broadcast_to(counts.shape) - counts
-    flags = all_of(others >= minimum)
+    if single_holder:
+        flags = pooled >= minimum
+    else:
+        others = pooled.reshape(1, -1).broadcast_to(counts.shape) - counts
+        flags = all_of(others >= minimum)
     places = np.flatnonzero(np.asarray(structural, dtype=bool))
     if places.size == 0:
         return flags

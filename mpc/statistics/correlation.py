@@ -12,7 +12,7 @@ from mpc.statistics import plots
 from mpc.statistics.moments import exact_dot, exact_sum
 from mpc.statistics.outcome import Outcome, Shown, Value
 from mpc.statistics.results import Key, Result, frame_of, key_of, unwrap
-from mpc.statistics.rows import ColumnSpec, Rows
+from mpc.statistics.rows import ColumnSpec, Mask, Rows
 from mpc.statistics.statistic import Opened, Quantity, Statistic, Takes
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _SUMS: Final = ("x", "y", "xx", "yy", "xy")
+#: A correlation is a line through the records: slope and intercept.
+_PARAMETERS: Final = 2
 
 
 class CorrelationResult(Result):
@@ -77,18 +79,23 @@ class Correlation(Statistic):
         made: list[Quantity] = []
         for x, y in self.pairs:
             a, b, n = x.magnitude, y.magnitude, f"n {x.name}~{y.name}"
-            made.append(Quantity(n))
+            made.append(Quantity(n, values=(x.name, y.name), parameters=_PARAMETERS))
             bounds = zip(_SUMS, (a, b, a * a, b * b, a * b), strict=True)
-            made += [Quantity(f"{part} {x.name}~{y.name}", bound, n) for part, bound in bounds]
+            for part, bound in bounds:
+                weighs = tuple(one.name for one, letter in ((x, "x"), (y, "y")) if letter in part)
+                made.append(Quantity(f"{part} {x.name}~{y.name}", bound, n, weighs=weighs))
         return tuple(made)
 
-    def summarise(self, rows: Rows) -> list[int]:
-        """Those of the holder's rows."""
+    def cohorts(self, rows: Rows) -> list[Mask]:
+        """The rows that have both, pair by pair."""
+        return [rows.present[x.name] & rows.present[y.name] for x, y in self.pairs]
+
+    def sums(self, rows: Rows) -> list[int]:
+        """Of the holder's rows."""
         sums: list[int] = []
-        for x, y in self.pairs:
-            both = rows.present[x.name] & rows.present[y.name]
+        for (x, y), both in zip(self.pairs, self.cohorts(rows), strict=True):
             a, b = rows.words[x.name][both], rows.words[y.name][both]
-            sums += [int(both.sum()), exact_sum(a), exact_sum(b)]
+            sums += [exact_sum(a), exact_sum(b)]
             sums += [exact_dot(a, a), exact_dot(b, b), exact_dot(a, b)]
         return sums
 

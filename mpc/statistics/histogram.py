@@ -16,7 +16,7 @@ from mpc.statistics import dates, plots
 from mpc.statistics.outcome import Outcome, Value
 from mpc.statistics.parameters import growing, whole_number
 from mpc.statistics.results import Result, frame_of, key_of, places, unwrap
-from mpc.statistics.rows import ColumnSpec, Rows
+from mpc.statistics.rows import ColumnSpec, Mask, Rows
 from mpc.statistics.statistic import Opened, Quantity, Statistic
 
 if TYPE_CHECKING:
@@ -118,13 +118,18 @@ class Histogram(Statistic):
             for (low, high), end in zip(pairwise(self.edges), ends, strict=True)
         ]
 
-    def summarise(self, rows: Rows) -> list[int]:
-        """The holder's own counts."""
-        words = rows.words[self.column.name][rows.present[self.column.name]]
+    def cohorts(self, rows: Rows) -> list[Mask]:
+        """The rows of each bin."""
+        words = rows.words[self.column.name]
         limits, last = self._limits()
-        inside = words[(words >= limits[0]) & (words <= last)]
-        found = np.searchsorted(limits, inside, side="right") - 1
-        return [int(count) for count in np.bincount(found, minlength=len(limits))]
+        found = np.searchsorted(limits, words, side="right") - 1
+        found[~rows.present[self.column.name] | (words > last)] = -1
+        return [found == place for place in range(len(limits))]
+
+    def cuts(self) -> Mapping[str, Sequence[int]]:
+        """Where a bin begins, and where the last one ends."""
+        limits, last = self._limits()
+        return {self.column.name: [*map(int, limits), last + 1]}
 
     def _limits(self) -> tuple[Words, int]:
         """The least word of each bin and the greatest of the last one.

@@ -8,23 +8,27 @@ then for each program flags and values.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 import mpc
-from mpc.encoding import INTEGER, Words, from_limbs, to_limbs
+from mpc.encoding import INTEGER, Words, from_limbs
 from mpc.errors import ProtocolAbort, RangeError
-from mpc.privacy.gate import BROKEN, CHECKED, Gate, Released
-from mpc.privacy.minimum_count import RULE, passes
-from mpc.privacy.terms import Terms
+from mpc.privacy import dominance, rounding
+from mpc.privacy.complement import kept as kept_open
+from mpc.privacy.gate import BROKEN, CHECKED, Gate, Released, Ruled
+from mpc.privacy.guard import WHY, too_close
+from mpc.privacy.minimum_count import RULE, least, passes
+from mpc.privacy.terms import MAX_DOMINANT, Terms
 from mpc.statistics import ranges
-from mpc.statistics.layout import Cell, Layout
+from mpc.statistics.holding import WEIGHT_WORDS, Holding, named
+from mpc.statistics.layout import Cell
 from mpc.statistics.outcome import Outcome
-from mpc.statistics.program import Block, Given, RowProgram
-from mpc.statistics.rows import Rows, group_places
+from mpc.statistics.program import Given, RowProgram
 
 if TYPE_CHECKING:
     from mpc.protocols.base import Cost
@@ -35,31 +39,27 @@ if TYPE_CHECKING:
 _DIGEST: Final = bytes(32)
 
 
-class JointQuery(Layout):
+@dataclass(frozen=True, repr=False)
+class Answer:
+    """What may be sealed, and 0/1 `[told]` of what opens, of which each party keeps its share."""
+
+    released: Released
+    opens: SecretTensor
+
+    def __repr__(self) -> str:
+        return "Answer(redacted)"
+
+
+class JointQuery(Holding):
     """Statistics by public groups over rows that `len(rows_at_most)` holders keep."""
 
     # --- what is public -------------------------------------------------------------------------
 
-    def blocks_for(self, holder: int) -> tuple[Block, ...]:
-        """What holder number `holder` shares."""
-        blocks = [Block("counts", len(self.counts), "arithmetic")]
-        if self.sums:
-            blocks.append(Block("sums", self._limbs, "arithmetic"))
-        for program, _ in self.programs:
-            blocks += [
-                Block(_named(program, block.name), block.elements, block.domain)
-                for block in program.blocks_for(holder)
-            ]
-        return tuple(blocks)
-
-    @cached_property
-    def _limbs(self) -> int:
-        return sum(item.limbs for item in self.sums)
-
     @property
     def output_elements(self) -> int:
         """Words of the released vector."""
-        return 2 * len(self.counts) + self._limbs + 2 * sum(len(cells) for _, cells in self.programs)
+        sums = len(self.sums) + self.limbs
+        return 2 * len(self.counts) + sums + 2 * sum(len(cells) for _, cells in self.programs)
 
     @property
     def openings(self) -> tuple[str, ...]:
@@ -94,89 +94,49 @@ class JointQuery(Layout):
     def cost(self, terms: Terms) -> Cost:
         """What `compute` will take: bytes that each party sends exactly, and at most how many rounds."""
 
-        def program(session: Session) -> Released:
+        def program(session: Session) -> Answer:
+            def zeros(count: int) -> Any:
+                return session.public(np.zeros(count, dtype=np.int64)).share
+
             given = {
-                str(holder): {
-                    block.name: session.public(np.zeros(block.elements, dtype=np.int64)).share
-                    for block in self.blocks_for(holder)
-                }
+                str(holder): {block.name: zeros(block.elements) for block in self.blocks_for(holder)}
                 for holder in range(len(self.facts.rows_at_most))
             }
-            return self.compute(session, given, terms, _DIGEST)
+            earlier = [zeros(self.guard.earlier)] if self.guard is not None and self.guard.earlier else []
+            return self.compute(session, given, terms, _DIGEST, earlier)
 
         return mpc.rehearse(program)
 
-    # --- at the holder --------------------------------------------------------------------------
-
-    def at_holder(self, rows: Rows, holder: int) -> dict[str, Words]:
-        """The words of each block for this holder's own selected rows.
-
-        Raises `RangeError` if the rows do not fit what the plan says of them in public.
-        """
-        self._check_rows(rows, holder)
-        values = list(self._summaries(rows))
-        counts = [values[count.cell][count.quantity.name] for count in self.counts]
-        blocks = {"counts": np.array(counts, dtype=np.int64)}
-        if self.sums:
-            limbs = [
-                to_limbs([values[item.cell][item.quantity.name]], item.bound)[:, 0] for item in self.sums
-            ]
-            blocks["sums"] = np.concatenate(limbs)
-        for program, _ in self.programs:
-            blocks |= {
-                _named(program, name): words for name, words in program.at_holder(rows, holder).items()
-            }
-        return blocks
-
-    @cached_property
-    def columns_used(self) -> tuple[str, ...]:
-        """The columns that the statistics and the groups need."""
-        used = [name for one in self.statistics for name in one.columns]
-        return tuple(dict.fromkeys((*used, *self.facts.group_by)))
-
-    def _check_rows(self, rows: Rows, holder: int) -> None:
-        at_most = self.facts.rows_at_most[holder]
-        if rows.count > at_most:
-            raise RangeError(
-                f"Holder {holder} has more rows than the plan's {at_most}.",
-                remedy="Register the data set again, and send the query again.",
-            )
-        for name in self.columns_used:
-            column, words = self.facts.columns[name], rows.words[name][rows.present[name]]
-            if words.size and not column.lo <= int(words.min()) <= int(words.max()) <= column.hi:
-                raise RangeError(
-                    f"Column {name} leaves its public range.", remedy="Register the data set again."
-                )
-
-    def _summaries(self, rows: Rows) -> Iterator[dict[str, int]]:
-        """Each cell's integers; every row is looked at once, in its own group."""
-        places = group_places(rows, self.facts.columns, self.facts.group_by)
-        order = np.argsort(places, kind="stable")
-        ends = np.searchsorted(places[order], np.arange(len(self.groups) + 1))
-        for group in range(len(self.groups)):
-            own = rows.take(order[ends[group] : ends[group + 1]], self.columns_used)
-            for statistic in self.statistics:
-                names = [quantity.name for quantity in statistic.quantities()]
-                yield dict(zip(names, statistic.summarise(own), strict=True))
-
     # --- on shares ------------------------------------------------------------------------------
 
-    def compute(self, session: Session, inputs: Mapping[str, Given], terms: Terms, digest: bytes) -> Released:
+    def compute(
+        self,
+        session: Session,
+        inputs: Mapping[str, Given],
+        terms: Terms,
+        digest: bytes,
+        opened: Sequence[Any] = (),
+    ) -> Answer:
         """From the holders' shares, by name in the plan's order, to what may be sealed.
 
-        First the parties compare `digest`, of their public parameters, and the copies of the shares. Raises
-        `ProtocolAbort` and `InputMismatch` for what differs.
+        `opened`: this party's shares of what earlier questions opened, in the guard's order. First the
+        parties compare `digest`, of their public parameters, and the copies of the shares. Raises
+        `ProtocolAbort` and `InputMismatch` for what differs, `TooClose` where the guard does not let it be
+        answered.
         """
         session.agree(digest, "the plan's parameters")
-        session.protocol.compare_copies({name: list(given.values()) for name, given in inputs.items()})
-        released = self.on_shares(session, list(inputs.values()), terms)
+        kept = {"what opened earlier": list(opened)} if opened else {}
+        session.protocol.compare_copies({name: list(given.values()) for name, given in inputs.items()} | kept)
+        answer, close = self.on_shares(session, list(inputs.values()), terms, opened)
         session.require_settled()
+        if close is not None and session.open(close, why=WHY).item():
+            raise too_close()
         self._require_declared(session)
-        return released
+        return answer
 
     def _require_declared(self, session: Session) -> None:
         """`ProtocolAbort` if something was opened on the way that no program declares."""
-        declared = frozenset[str]().union(*(program.opens for program, _ in self.programs))
+        declared = frozenset({WHY}).union(*(program.opens for program, _ in self.programs))
         undeclared = {opening.why for opening in session.openings} - declared
         if undeclared:
             raise ProtocolAbort(
@@ -184,49 +144,127 @@ class JointQuery(Layout):
                 remedy="Do not release this result; report the statistic.",
             )
 
-    def on_shares(self, session: Session, inputs: Sequence[Given], terms: Terms) -> Released:
-        """What the gate lets through, `[output_elements]` words.
+    def on_shares(
+        self, session: Session, inputs: Sequence[Given], terms: Terms, opened: Sequence[Any] = ()
+    ) -> tuple[Answer, SecretTensor | None]:
+        """What the gate lets through, and whether the question is too close to earlier ones (None: not
+        asked).
 
         `inputs[h][block]` is the flat share of holder h's block; its words are checked against the catalogue.
         Reveals nothing; traffic depends on public facts only. Rounds: about 16, and those of the programs.
         """
         blocks, demands = self._received(session, inputs)
-        pooled = blocks[0].sum(0).view(bound=self.facts.total_rows)
-        wide = mpc.concat([pooled, *(block.sum(0) for block in blocks[1:])])
-        governors = [
-            *range(len(self.counts)),
-            *(item.governor for item in self.sums for _ in range(item.limbs)),
-        ]
+        counts = blocks["counts"]
+        pooled = counts.sum(0).view(bound=self.facts.total_rows)
+        minimum = least(terms, [count.quantity.parameters for count in self.counts])
+        empty = [count.empty for count in self.counts]
         branches: list[Callable[[], Any]] = [
             partial(_settled, session, demands),
-            partial(passes, blocks[0], terms.minimum_count, [count.empty for count in self.counts]),
+            partial(passes, counts, minimum, empty, single_holder=terms.allow_single_holder),
+            partial(self._weighed, blocks.get("weights"), terms),
+            partial(rounding.nearest, pooled, terms.round_to),
         ]
         for program, _ in self.programs:
             given = [_own(program, shares) for shares in inputs]
             branches.append(partial(program.on_shares, session, given, pooled, terms))
-        broken, passed, *made = session.gather(*branches)
-        computed = [
-            (*found, [one.count for one in program.wanted])
-            for found, (program, _) in zip(made, self.programs, strict=True)
+        broken, passed, weighed, shown, *made = session.gather(*branches)
+        earlier = mpc.concat([session.secret(one, INTEGER, 1) for one in opened]) if opened else None
+        if self.tables:
+            passed = passed * kept_open(counts, passed, _joined(earlier, passed), self.tables, terms)
+        close = self._compared(session, blocks, earlier, self._opening(passed, made), terms)
+        gate = Gate(passed, broken)
+        ruled = self._ruled_sums(blocks, weighed, terms)
+        ruled += [
+            Ruled(flags, values, [one.count for one in program.wanted])
+            for (flags, values), (program, _) in zip(made, self.programs, strict=True)
         ]
-        return Gate(passed, broken).release(wide, governors, computed)
+        released = gate.release(shown, ruled)
+        computed = released.flags[len(ruled) - len(self.programs) :]
+        return Answer(released, mpc.concat([gate.opens, *self._counted(computed)])), close
+
+    def _opening(
+        self, passed: SecretTensor, made: Sequence[tuple[SecretTensor, SecretTensor]]
+    ) -> SecretTensor:
+        """0/1 `[told]`: which cohorts would open."""
+        chosen = [
+            flags[places] * passed[[program.wanted[place].count for place in places]]
+            for (flags, _), (program, _) in zip(made, self.programs, strict=True)
+            if (places := _counts_of(program))
+        ]
+        return mpc.concat([passed, *chosen]).view(bound=1) if chosen else passed
+
+    def _counted(self, flags: Sequence[SecretTensor]) -> list[SecretTensor]:
+        """Of the programs' flags those of values that are counts."""
+        pairs = zip(flags, (program for program, _ in self.programs), strict=True)
+        return [one[_counts_of(program)] for one, program in pairs if _counts_of(program)]
+
+    def _weighed(self, words: SecretTensor | None, terms: Terms) -> SecretTensor | None:
+        """0/1 `[weights]`: which sums nobody dominates."""
+        if words is None:
+            return None
+        shaped = words.reshape(words.shape[0], len(self.weights), WEIGHT_WORDS)
+        scales = [self.scaling(weight) for weight in self.weights]
+        totals = shaped[:, :, 0].view(bound=max(one.total for one in scales))
+        largest = shaped[:, :, 1:].view(bound=max(one.value for one in scales))
+        return dominance.passes(totals, largest, terms)
+
+    def _ruled_sums(
+        self, blocks: Mapping[str, SecretTensor], weighed: SecretTensor | None, terms: Terms
+    ) -> list[Ruled]:
+        """The sums, each with one flag: that nobody dominates it, and that counts open as they are."""
+        if not self.sums:
+            return []
+        pooled = blocks["sums"].sum(0)
+        ones = pooled.lift(np.ones(len(self.sums), dtype=np.int64))
+        flags = (ones if terms.round_to == 1 else ones * 0).view(bound=1)
+        if weighed is not None:
+            every = mpc.concat([weighed, ones[:1]]).view(bound=1)
+            width = max(len(item.weights) for item in self.sums)
+            for turn in range(width):  # a product of two columns at most: x and y of a correlation
+                places = [(*item.weights, *[-1] * width)[turn] for item in self.sums]
+                flags = flags * every[places]
+        of = [place for place, item in enumerate(self.sums) for _ in range(item.limbs)]
+        return [Ruled(flags, pooled, [item.governor for item in self.sums], of)]
+
+    def _compared(
+        self,
+        session: Session,
+        blocks: Mapping[str, SecretTensor],
+        earlier: SecretTensor | None,
+        passed: SecretTensor,
+        terms: Terms,
+    ) -> SecretTensor | None:
+        if self.guard is None or not self.guard.elements:
+            return None
+        return self.guard.too_close(session, blocks["atoms"], earlier, passed, terms)
 
     def _received(
         self, session: Session, inputs: Sequence[Given]
-    ) -> tuple[list[SecretTensor], list[Callable[[], Any]]]:
-        """`[holders, words]` of counts and sums, within the catalogue; how to check that."""
-        ends = {"counts": ranges.of_counts(self.facts.rows_at_most, len(self.counts))}
-        if self.sums:
-            ends["sums"] = ranges.of_limbs([item.bound for item in self.sums])
-        blocks: list[SecretTensor] = []
+    ) -> tuple[dict[str, SecretTensor], list[Callable[[], Any]]]:
+        """`[holders, words]` of each block of the query's own, within the catalogue; how to check that."""
+        blocks: dict[str, SecretTensor] = {}
         demands: list[Callable[[], Any]] = []
-        for block, (low, high) in ends.items():
+        for block, (low, high) in self._ends().items():
             bound = max(1, int(high.max()), -int(low.min()))
             words = mpc.stack([session.secret(given[block], INTEGER, bound) for given in inputs])
-            blocks.append(words)
+            blocks[block] = words
             check = partial(mpc.assume_bound, words, high, least=low, source="catalogue", what=ranges.WHY)
             demands.append(check)
         return blocks, demands
+
+    def _ends(self) -> dict[str, ranges.Ends]:
+        """The least and greatest words of each block."""
+        rows = self.facts.rows_at_most
+        ends = {"counts": ranges.of_counts(rows, len(self.counts))}
+        if self.sums:
+            ends["sums"] = ranges.of_limbs([item.bound for item in self.sums])
+        if self.weights:
+            scales = [self.scaling(weight) for weight in self.weights]
+            high = [[one.total, *[one.value] * MAX_DOMINANT] for one in scales]
+            ends["weights"] = ranges.up_to(high)
+        if self.guard is not None and self.guard.elements:
+            ends["atoms"] = ranges.of_counts([self.guard.most(count) for count in rows], self.guard.elements)
+        return ends
 
     # --- at the recipient -----------------------------------------------------------------------
 
@@ -257,9 +295,11 @@ class JointQuery(Layout):
 
     def _opened(self, words: Words) -> list[dict[str, int | None]]:
         """Each cell's integers by name; None for what did not open."""
-        sizes = [len(self.counts), len(self.counts), self._limbs]
+        sizes = [len(self.counts), len(self.counts)]
+        sizes += [len(self.sums), self.limbs] if self.sums else []
         sizes += [size for _, cells in self.programs for size in (len(cells), len(cells))]
-        said, counts, sums, *computed = np.split(words, np.cumsum(sizes)[:-1])
+        said, counts, *ruled = np.split(words, np.cumsum(sizes)[:-1])
+        summed, sums = (ruled.pop(0), ruled.pop(0)) if self.sums else (counts[:0], counts[:0])
         if np.any(said == BROKEN):
             raise RangeError(
                 f"The result is suppressed (rule {CHECKED}): it does not hold that {ranges.WHY}.",
@@ -269,25 +309,29 @@ class JointQuery(Layout):
         for place, count in enumerate(self.counts):
             opened[count.cell][count.quantity.name] = int(counts[place]) if said[place] else None
         start = 0
-        for item in self.sums:
+        for item, flag in zip(self.sums, summed, strict=True):
             part = sums[start : start + item.limbs].reshape(-1, 1)
-            opened[item.cell][item.quantity.name] = from_limbs(part)[0] if said[item.governor] else None
+            opened[item.cell][item.quantity.name] = from_limbs(part)[0] if flag else None
             start += item.limbs
-        for (program, cells), flags, values in zip(self.programs, computed[::2], computed[1::2], strict=True):
+        for (program, cells), flags, values in zip(self.programs, ruled[::2], ruled[1::2], strict=True):
             for place, (one, cell) in enumerate(zip(program.wanted, cells, strict=True)):
                 opened[cell][one.target.name] = int(values[place]) if flags[place] else None
         return opened
 
 
-def _named(program: RowProgram, block: str) -> str:
-    """A program's block among those of the query."""
-    return f"{program.name}/{block}"
-
-
 def _own(program: RowProgram, shares: Given) -> Given:
     """A program's own blocks, by its own names."""
-    prefix = _named(program, "")
+    prefix = named(program, "")
     return {name.removeprefix(prefix): share for name, share in shares.items() if name.startswith(prefix)}
+
+
+def _counts_of(program: RowProgram) -> list[int]:
+    """The places of the values that are counts."""
+    return [place for place, one in enumerate(program.wanted) if one.target.is_count]
+
+
+def _joined(earlier: SecretTensor | None, own: SecretTensor) -> SecretTensor:
+    return own if earlier is None else mpc.concat([earlier, own])
 
 
 def _settled(session: Session, demands: Sequence[Callable[[], Any]]) -> SecretTensor | None:

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 from mpc.encoding import limbs_for
 from mpc.errors import PlanInvalid
 from mpc.statistics import table
-from mpc.statistics.program import RowFacts, RowProgram, Wanted
-from mpc.statistics.rows import Columns, Group, groups_of
+from mpc.statistics.program import RowFacts, RowProgram, Target, Wanted
+from mpc.statistics.rows import Columns, ColumnSpec, Group, Rows, groups_of
 from mpc.statistics.statistic import Quantity, Request, Statistic, known
 
 #: Statistics times groups of one query.
@@ -47,13 +50,33 @@ class Count:
 
 
 @dataclass(frozen=True)
+class Told:
+    """A cohort whose size opens: with a count, or as a value that a program computes (`target`)."""
+
+    cell: int
+    name: str
+    values: tuple[str, ...] = ()
+    target: Target | None = None
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A column's contributions to sums over the records of the count at `governor`."""
+
+    cell: int
+    column: ColumnSpec
+    governor: int
+
+
+@dataclass(frozen=True)
 class Sum:
-    """A summed quantity: its public bound over all rows, and the place of the count that governs it."""
+    """A summed quantity: its public bound over all rows, the places of its governor and of its weights."""
 
     cell: int
     quantity: Quantity
     bound: int
     governor: int
+    weights: tuple[int, ...] = ()
 
     @property
     def limbs(self) -> int:
@@ -112,15 +135,74 @@ class Layout:
         return {(count.cell, count.quantity.name): place for place, count in enumerate(self.counts)}
 
     @cached_property
-    def sums(self) -> list[Sum]:
-        """All sums, cell by cell."""
-        total = self.facts.total_rows
+    def _sum_quantities(self) -> list[tuple[int, Quantity, int]]:
+        """The cell, the quantity and the place of the governor of each sum, cell by cell."""
         return [
-            Sum(place, quantity, quantity.per_row * total, self._count_places[place, quantity.governor])
+            (place, quantity, self._count_places[place, quantity.governor])
             for place, cell in enumerate(self.cells)
             for quantity in cell.statistic.quantities()
             if not quantity.is_count
         ]
+
+    @cached_property
+    def _weight_places(self) -> dict[tuple[int, str, int], int]:
+        """(cell, column, governor) -> place of the weight."""
+        wanted = [
+            (cell, name, governor)
+            for cell, quantity, governor in self._sum_quantities
+            for name in quantity.weighs
+        ]
+        return {key: place for place, key in enumerate(dict.fromkeys(wanted))}
+
+    @cached_property
+    def weights(self) -> list[Weight]:
+        """What sums may be dominated by, once for all sums of a column over the same records."""
+        columns = self.facts.columns
+        return [Weight(cell, columns[name], governor) for cell, name, governor in self._weight_places]
+
+    @cached_property
+    def sums(self) -> list[Sum]:
+        """All sums, cell by cell."""
+        total = self.facts.total_rows
+        return [
+            Sum(
+                cell, quantity, quantity.per_row * total, governor,
+                tuple(self._weight_places[cell, name, governor] for name in quantity.weighs),
+            )
+            for cell, quantity, governor in self._sum_quantities
+        ]  # fmt: skip
+
+    @cached_property
+    def told(self) -> list[Told]:
+        """Every cohort whose size may open: the counts, then values of programs that are counts."""
+        made = [Told(one.cell, one.quantity.name, one.quantity.values) for one in self.counts]
+        return made + [
+            Told(cell, one.target.name, target=one.target)
+            for program, cells in self.programs
+            for one, cell in zip(program.wanted, cells, strict=True)
+            if one.target.is_count
+        ]
+
+    def cohorts(self, rows: Rows) -> npt.NDArray[np.bool_]:
+        """`[told, rows]`: which of a holder's rows each cohort is of."""
+        members = self.facts.members(rows)
+        conditions = [statistic.cohorts(rows) for statistic in self.statistics]
+        masks = [members(group) & mask for group in self.groups for made in conditions for mask in made]
+        masks += [
+            members(self.cells[one.cell].group) & one.target.cohort(rows)
+            for one in self.told[len(self.counts) :]
+            if one.target is not None
+        ]
+        return np.array(masks, dtype=np.bool_).reshape(len(self.told), rows.count)
+
+    def cuts(self) -> dict[str, set[int]]:
+        """By column: the words from which on a row belongs to other cohorts, for the groups and the
+        statistics."""
+        found = {name: set(range(len(self.facts.columns[name].levels))) for name in self.facts.group_by}
+        for statistic in self.statistics:
+            for name, words in statistic.cuts().items():
+                found.setdefault(name, set()).update(words)
+        return found
 
     def _programs(self) -> list[tuple[RowProgram, list[int]]]:
         wanted: dict[type[RowProgram], list[tuple[int, Wanted]]] = {}
@@ -137,7 +219,7 @@ class Layout:
 def _words_of(statistic: Statistic, rows: int) -> int:
     """Words of the output that a statistic takes in a group: flags and values."""
     quantities = statistic.quantities()
-    sums = sum(limbs_for(one.per_row * rows) for one in quantities if not one.is_count)
+    sums = sum(1 + limbs_for(one.per_row * rows) for one in quantities if not one.is_count)
     return 2 * sum(one.is_count for one in quantities) + sums + 2 * len(statistic.targets())
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from mpc.encoding import Words
 from mpc.statistics.outcome import Value
-from mpc.statistics.rows import ColumnSpec, Rows
+from mpc.statistics.rows import ColumnSpec, Mask, Rows
 from mpc.statistics.statistic import Opened, Quantity, Statistic, Takes
 
 N, MISSING, SUM, SQUARES = "n", "missing", "sum", "sum of squares"
@@ -41,10 +41,25 @@ def variance_of(n: int, total: int, squares: int, factor: int) -> float:
     return float(Fraction(n * squares - total * total, n * (n - 1) * factor * factor))
 
 
-def count_present(rows: Rows, name: str) -> list[int]:
-    """How many rows have a value in a column, and how many have none."""
-    present = int(rows.present[name].sum())
-    return [present, rows.count - present]
+def counted(column: ColumnSpec, parameters: int = 0) -> tuple[Quantity, Quantity]:
+    """How many rows have a value in a column, of which `parameters` are estimated, and how many have none.
+
+    The second opens with the first, since whoever knows the number of records can tell it, unless the schema
+    protects it: then it is a count of its own.
+    """
+    missing = Quantity(MISSING) if column.missing_protected else Quantity(MISSING, governor=N)
+    return Quantity(N, values=(column.name,), parameters=parameters), missing
+
+
+def present_cohorts(rows: Rows, column: ColumnSpec) -> list[Mask]:
+    """The rows of those that are counts."""
+    present = rows.present[column.name]
+    return [present, ~present] if column.missing_protected else [present]
+
+
+def missing_sums(rows: Rows, column: ColumnSpec) -> list[int]:
+    """The number of rows without a value, where it opens with the others."""
+    return [] if column.missing_protected else [int((~rows.present[column.name]).sum())]
 
 
 class Count(Statistic):
@@ -58,9 +73,9 @@ class Count(Statistic):
         """The count, which governs itself."""
         return (Quantity(N, structural_zero=True),)
 
-    def summarise(self, rows: Rows) -> list[int]:
-        """The number of rows."""
-        return [rows.count]
+    def cohorts(self, rows: Rows) -> list[Mask]:
+        """All of them."""
+        return [np.ones(rows.count, dtype=np.bool_)]
 
     def finish(self, opened: Opened) -> dict[str, Value]:
         """The count."""
@@ -79,19 +94,23 @@ class _Moments(Statistic):
 
     def quantities(self) -> tuple[Quantity, ...]:
         """n and missing; the sums, which n governs."""
-        magnitude = self.column.magnitude
-        sums = [Quantity(SUM, magnitude, N)]
+        magnitude, weighs = self.column.magnitude, self.columns
+        sums = [Quantity(SUM, magnitude, N, weighs=weighs)]
         if self.squares:
-            sums.append(Quantity(SQUARES, magnitude * magnitude, N))
-        return (Quantity(N), Quantity(MISSING), *sums)
+            sums.append(Quantity(SQUARES, magnitude * magnitude, N, weighs=weighs))
+        return (*counted(self.column), *sums)
 
-    def summarise(self, rows: Rows) -> list[int]:
-        """Those of the holder's rows."""
+    def cohorts(self, rows: Rows) -> list[Mask]:
+        """The rows with a value."""
+        return present_cohorts(rows, self.column)
+
+    def sums(self, rows: Rows) -> list[int]:
+        """Of the holder's rows."""
         words = rows.words[self.column.name][rows.present[self.column.name]]
         sums = [exact_sum(words)]
         if self.squares:
             sums.append(exact_dot(words, words))
-        return [*count_present(rows, self.column.name), *sums]
+        return [*missing_sums(rows, self.column), *sums]
 
     def finish(self, opened: Opened) -> dict[str, Value]:
         """n, missing, and what is reported."""

@@ -136,6 +136,16 @@ def histogram(edges: Sequence[float], counts: Sequence[Value], ax: Axes, label: 
     return ax
 
 
+def steps(points: Sequence[tuple[float | date, float]], ax: Axes, label: str, place: int = 0) -> Axes:
+    """A line that rises at each point, in the colour of `place`; a word where there is none."""
+    if not points:
+        ax.text(0.5, 0.5, f"{label}: suppressed", transform=ax.transAxes, ha="center", color=INK, fontsize=8)
+    x: Any = [at for at, _ in points]
+    y = [height for _, height in points]
+    ax.step(x, y, where="post", marker=".", color=_PALETTE[place % len(_PALETTE)], label=label)
+    return ax
+
+
 def matrix(rows: Mapping[str, Mapping[str, Shown]], ax: Axes) -> Axes:
     """A correlation matrix in colours, with its numbers; a dash where there is none."""
     names = list(rows)

@@ -46,6 +46,15 @@ class Target:
         """What its opening needs beside the minimum count, in words; may be nothing."""
         return ""
 
+    @property
+    def is_count(self) -> bool:
+        """Whether it counts records, those of `cohort`."""
+        return False
+
+    def cohort(self, rows: Rows) -> Mask:
+        """Of a value that is a count: which of these rows it is of."""
+        raise NotImplementedError(f"{self.name} of {rows.count} rows is no count")
+
 
 @dataclass(frozen=True)
 class Wanted:

@@ -7,10 +7,10 @@ from fractions import Fraction
 from typing import Any, ClassVar, Final
 
 from mpc.errors import PlanInvalid
-from mpc.statistics.moments import MISSING, N, count_present
+from mpc.statistics.moments import MISSING, N, counted, missing_sums, present_cohorts
 from mpc.statistics.outcome import Value
 from mpc.statistics.parameters import exact_number, list_of
-from mpc.statistics.rows import ColumnSpec, Rows
+from mpc.statistics.rows import ColumnSpec, Mask, Rows
 from mpc.statistics.selection import Percentile
 from mpc.statistics.statistic import Opened, Quantity, Statistic
 
@@ -74,11 +74,15 @@ class Quantiles(Statistic):
 
     def quantities(self) -> tuple[Quantity, ...]:
         """How many values there are, and how many are missing."""
-        return (Quantity(N), Quantity(MISSING))
+        return counted(self.column)
 
-    def summarise(self, rows: Rows) -> list[int]:
-        """Those two."""
-        return count_present(rows, self.column.name)
+    def cohorts(self, rows: Rows) -> list[Mask]:
+        """The rows with a value."""
+        return present_cohorts(rows, self.column)
+
+    def sums(self, rows: Rows) -> list[int]:
+        """How many are missing."""
+        return missing_sums(rows, self.column)
 
     def targets(self) -> tuple[Percentile, ...]:
         """The percentiles."""

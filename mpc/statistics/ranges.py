@@ -25,6 +25,12 @@ def of_counts(rows_at_most: Sequence[int], counts: int) -> Ends:
     return np.zeros_like(greatest), greatest
 
 
+def up_to(greatest: Sequence[Sequence[int]]) -> Ends:
+    """Words from 0 to these, row after row."""
+    high = np.array(greatest, dtype=np.int64).reshape(-1)
+    return np.zeros_like(high), high
+
+
 def of_limbs(bounds: Sequence[int]) -> Ends:
     """`[limbs]` of sums of those magnitudes, as `to_limbs` writes them: low digits, and one with the sign."""
     low, high = [], []

@@ -26,6 +26,8 @@ class ColumnSpec:
 
     A category's word is the index of its level; a boolean is a category with levels false and true; a
     date is days since 1970-01-01. `structural_zero`: a count of 0 in a cell of this column may open.
+    `complete`: no holder has a row without a value. `missing_protected`: how many have none is as much of a
+    secret as any other count; else it opens with the number of values.
     """
 
     name: str
@@ -35,6 +37,8 @@ class ColumnSpec:
     hi: int = 0
     levels: tuple[str, ...] = ()
     structural_zero: bool = False
+    complete: bool = False
+    missing_protected: bool = False
 
     @property
     def magnitude(self) -> int:

@@ -4,6 +4,7 @@ A statistic never sees a share. It declares, for one group of rows:
 
     takes, parameters     what a plan may say of it
     quantities            integers that holders sum over their own rows, and the counts that govern them
+    cohorts, cuts         which rows each count is of, and at which values of a column that changes
     targets               values that a program computes on shared rows (`program.RowProgram`)
     finish                what the recipient makes of the opened integers
     result                the class that shows it
@@ -24,7 +25,7 @@ from mpc.statistics.outcome import Value
 from mpc.statistics.parameters import Reader
 from mpc.statistics.program import Target
 from mpc.statistics.results import Result, TableResult
-from mpc.statistics.rows import MAX_WORD_BITS, Columns, ColumnSpec, Rows
+from mpc.statistics.rows import MAX_WORD_BITS, Columns, ColumnSpec, Mask, Rows
 
 #: An opened quantity, or None where it was suppressed.
 Opened = Mapping[str, int | None]
@@ -51,18 +52,28 @@ class Quantity:
     """An integer that holders sum: its public bound for one row, and the count that governs it.
 
     A quantity without a governor is a count and governs itself. `structural_zero`: it counts a whole cell,
-    so a 0 may open where every grouping column declares its zeros structural.
+    so a 0 may open where every grouping column declares its zeros structural. `values`: of a count, the
+    columns whose values open over its records, all of which have them. `weighs`: of a sum, the columns whose
+    largest contributions must not dominate it. `parameters`: of a count, how many are estimated from it.
     """
 
     name: str
     per_row: int = 1
     governor: str = ""
     structural_zero: bool = False
+    values: tuple[str, ...] = ()
+    weighs: tuple[str, ...] = ()
+    parameters: int = 0
 
     @property
     def is_count(self) -> bool:
         """Whether it counts rows."""
         return not self.governor
+
+    @property
+    def is_of_values(self) -> bool:
+        """Whether it is a sum of values; what has a governor and is none counts records beside that."""
+        return bool(self.weighs)
 
 
 @dataclass(frozen=True)
@@ -166,11 +177,19 @@ class Statistic(ABC):
 
     @abstractmethod
     def quantities(self) -> tuple[Quantity, ...]:
-        """What opens, in the order of `summarise`."""
+        """What opens."""
 
     @abstractmethod
-    def summarise(self, rows: Rows) -> list[int]:
-        """A holder's integers over its own rows of one group, exact."""
+    def cohorts(self, rows: Rows) -> list[Mask]:
+        """Which of these rows each count of `quantities` is of, in their order."""
+
+    def sums(self, rows: Rows) -> list[int]:
+        """A holder's other integers of `quantities` over its own rows of one group, exact."""
+        return []
+
+    def cuts(self) -> Mapping[str, Sequence[int]]:
+        """By column: the words from which on a row belongs to other cohorts. Presence is no cut."""
+        return {}
 
     def targets(self) -> tuple[Target, ...]:
         """Values that are computed on shared rows."""

@@ -9,13 +9,15 @@ from typing import Final
 from mpc.errors import PlanInvalid
 from mpc.statistics.correlation import Correlation
 from mpc.statistics.describe import Describe
+from mpc.statistics.distribution import Distribution
 from mpc.statistics.histogram import Histogram
 from mpc.statistics.moments import Count, Mean, Std, Sum, Variance
 from mpc.statistics.quantiles import Maximum, Median, Minimum, Quantiles
 from mpc.statistics.statistic import Statistic, choose, nearest
 
 STATISTICS: Final[tuple[type[Statistic], ...]] = (
-    Count, Sum, Mean, Variance, Std, Median, Minimum, Maximum, Describe, Quantiles, Histogram, Correlation,
+    Count, Sum, Mean, Variance, Std, Median, Minimum, Maximum, Describe, Quantiles, Histogram,
+    Distribution, Correlation,
 )  # fmt: skip
 
 KINDS: Mapping[str, type[Statistic]] = MappingProxyType({one.kind: one for one in STATISTICS})

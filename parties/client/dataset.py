@@ -78,6 +78,7 @@ class Dataset:
     filter: Expression | None = None
     groups: tuple[str, ...] = ()
     holders: tuple[str, ...] = ()
+    study: str = ""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

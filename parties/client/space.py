@@ -102,18 +102,23 @@ class Space:
         return joined(told.policies, (*self.connection.parties, *holders))
 
     def dataset(
-        self, name: str, holders: str | Sequence[str] = (), timeout: float = HOLDERS_DEADLINE_S
+        self,
+        name: str,
+        holders: str | Sequence[str] = (),
+        timeout: float = HOLDERS_DEADLINE_S,
+        study: str = "",
     ) -> Dataset:
         """The data set `name` of all its holders; one that is away when a question is asked ends it by name.
 
         With `holders`, of exactly these: waits up to `timeout` seconds until all are connected to all
-        compute parties. Raises CatalogueError for an unknown data set, holders whose schemas differ, and
+        compute parties. `study` names what the questions are for: those of one study are compared with each
+        other, whoever asks. Raises CatalogueError for an unknown data set, holders whose schemas differ, and
         holders that do not come; PeerVanished for a compute party that does not.
         """
         holders = (holders,) if isinstance(holders, str) else holders
         self._check_names(holders)
         chosen = self._await_holders(name, holders, timeout) if holders else self.registrations()
-        return Dataset(self, dataset_schema(name, chosen), holders=tuple(holders))
+        return Dataset(self, dataset_schema(name, chosen), holders=tuple(holders), study=study)
 
     def _check_names(self, holders: Sequence[str]) -> None:
         known = [member.name for member in self.consortium.holders]
@@ -170,6 +175,7 @@ class Space:
             now=now,
             where=dataset.filter,
             group_by=dataset.groups,
+            study=dataset.study,
         )
         return validate(plan, self.consortium, offered, now)
 

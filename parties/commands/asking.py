@@ -33,6 +33,7 @@ def query(
     holder: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only these holders; may be repeated.")
     ] = None,
+    study: Annotated[str, typer.Option(metavar="NAME", help="The study that the question is part of.")] = "",
     config: Config = ANALYST_TOML,
     as_json: AsJson = False,
     explain: Annotated[
@@ -68,7 +69,7 @@ def query(
     condition = parse(where) if where else None
     with _space(config) as space:
         columns = [name for text in by or [] for name in text.split(",")]
-        asked = space.dataset(dataset, holders=holder or ()).group_by(*columns)
+        asked = space.dataset(dataset, holders=holder or (), study=study).group_by(*columns)
         asked = asked if condition is None else asked.where(condition)
         if explain:
             told = asked.explain(*specs)

@@ -137,7 +137,8 @@ def remove(
 def _show(registration: Registration, verb: str) -> None:
     say(
         f"{verb} {registration.dataset}: at most {registration.rows_at_most} rows, "
-        f"{len(registration.catalogue.columns)} columns, schema {registration.catalogue.hash[:12]}".strip()
+        f"{len(registration.catalogue.columns)} columns, schema {registration.catalogue.hash[:12]}, "
+        f"version {registration.version}".strip()
     )
 
 

@@ -150,6 +150,14 @@ class Identity:
         derived = HKDF(hashes.SHA256(), 32, salt=None, info=info)
         return X25519PrivateKey.from_private_bytes(derived.derive(self.signing.private_bytes_raw()))
 
+    def storage_key(self, purpose: str) -> bytes:
+        """32 bytes for what this party keeps for itself, one key a `purpose` (as "triune/cohorts/v1").
+
+        Derived, never stored: files under it open with the party's keys alone.
+        """
+        info = b"triune/storage/v1" + hashlib.sha256(purpose.encode()).digest()
+        return HKDF(hashes.SHA256(), 32, salt=None, info=info).derive(self.signing.private_bytes_raw())
+
     def save(self, folder: Path, exist_ok: bool = False) -> None:
         """Writes `tls.pem` and `signing.pem`, readable by the owner alone.
 

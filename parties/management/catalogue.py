@@ -37,6 +37,8 @@ MAX_DIGITS = 9
 MAX_LEVELS = 1000
 MAX_COLUMNS = 10_000
 MAX_SCHEMA_BYTES = 4 << 20
+#: Of a holder's data.
+MAX_VERSION = 2**31 - 1
 BOOLEAN_LEVELS = ("false", "true")
 _NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 
@@ -91,7 +93,11 @@ LongText = Annotated[str, Field(max_length=1000), AfterValidator(_printable)]
 
 
 class Column(_Model):
-    """One column. `min` and `max` are public bounds, inclusive, in the column's unit; dates are ISO."""
+    """One column. `min` and `max` are public bounds, inclusive, in the column's unit; dates are ISO.
+
+    `out_of_range`: values beyond them are refused, count as missing, or are taken for the nearer bound (top-
+    and bottom-coding). `complete`, `missing_protected`: as `ColumnSpec` has them.
+    """
 
     name: str = Field(pattern=_NAME)
     kind: Kind
@@ -101,8 +107,10 @@ class Column(_Model):
     levels: tuple[Text, ...] = Field(default=(), max_length=MAX_LEVELS)
     unit: Text = ""
     na: tuple[Text, ...] = Field(default=(), max_length=100)
-    out_of_range: Literal["refuse", "missing"] = "refuse"
+    out_of_range: Literal["refuse", "missing", "clip"] = "refuse"
     structural_zero: bool = False
+    complete: bool = False
+    missing_protected: bool = False
     description: LongText = ""
 
     @model_validator(mode="after")
@@ -111,6 +119,8 @@ class Column(_Model):
             self._check_levels()
         else:
             self._check_range()
+        if self.complete and (self.missing_protected or self.out_of_range == "missing"):
+            raise ValueError("a complete column has no missing values to protect, nor any made of others")
         if self.digits and self.kind is not Kind.DECIMAL:
             raise ValueError("digits belong to decimal columns only")
         return self
@@ -171,10 +181,14 @@ class Column(_Model):
         if self.is_category:
             top = len(self.all_levels) - 1
             return ColumnSpec(
-                self.name, "category", hi=top, levels=self.all_levels, structural_zero=self.structural_zero
-            )
+                self.name, "category", hi=top, levels=self.all_levels, structural_zero=self.structural_zero,
+                complete=self.complete, missing_protected=self.missing_protected,
+            )  # fmt: skip
         low, high = (self._word(bound) for bound in (self.min, self.max) if bound is not None)
-        return ColumnSpec(self.name, "date" if self.kind is Kind.DATE else "number", self.scale, low, high)
+        return ColumnSpec(
+            self.name, "date" if self.kind is Kind.DATE else "number", self.scale, low, high,
+            complete=self.complete, missing_protected=self.missing_protected,
+        )  # fmt: skip
 
 
 class Schema(_Model):
@@ -228,11 +242,15 @@ class Schema(_Model):
 
 
 class Registration(_Model):
-    """A holder's public announcement of its part: the schema, and an upper bound on its rows."""
+    """A holder's public announcement of its part: the schema, an upper bound on its rows, their version.
+
+    The version counts the times that other data were registered under this name.
+    """
 
     dataset: str = Field(pattern=_NAME)
     holder: str = Field(min_length=1, max_length=32)
     rows_at_most: int = Field(ge=1, le=10**9)
+    version: int = Field(default=1, ge=1, le=MAX_VERSION)
     catalogue: Schema
 
     def to_json(self) -> bytes:

@@ -7,7 +7,6 @@ other data set and no place of a fault. Those of `add` and `remove` are for the 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Hashable, Iterable
 from pathlib import Path
 
@@ -16,7 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mpc.errors import CatalogueError, DataError, TriuneError
 from mpc.statistics.rows import Rows
+from parties.management import versions
 from parties.management.catalogue import Registration, Schema
+from parties.management.files import write_private
 from parties.management.reading import read_rows
 from parties.management.sources.table import open_source, source_of
 
@@ -54,7 +55,8 @@ class DataSets:
     def add(self, schema: Schema, location: str | Path) -> Registration:
         """Check all data at a location against the schema and remember them; a damaged record is replaced.
 
-        Raises `DataError` that names place and column, or `CatalogueError` if another schema is registered.
+        Other data than the last of that name, also of a set that was removed, get the next version. Raises
+        `DataError` that names place and column, or `CatalogueError` if another schema is registered.
         """
         source = source_of(str(location))
         rows, fingerprint = read_rows(source, schema)
@@ -66,7 +68,11 @@ class DataSets:
                 remedy=f"Run `triune data remove {schema.name}` first.",
             )
         registration = Registration(
-            dataset=schema.name, holder=self._holder, rows_at_most=rounded_up(rows.count), catalogue=schema
+            dataset=schema.name,
+            holder=self._holder,
+            rows_at_most=rounded_up(rows.count),
+            version=versions.number(self._folder, schema.name, fingerprint, schema.hash, _known(record)),
+            catalogue=schema,
         )
         self._write(
             _Record(
@@ -156,11 +162,7 @@ class DataSets:
 
     def _write(self, record: _Record) -> None:
         name = record.registration.dataset
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = self._folder / f".{name}.tmp"
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(record.model_dump_json(indent=1))
-        draft.replace(self._folder / f"{name}.json")
+        write_private(self._folder / f"{name}.json", record.model_dump_json(indent=1).encode())
 
 
 def _parse(path: Path) -> _Record | None:
@@ -170,6 +172,15 @@ def _parse(path: Path) -> _Record | None:
     except (ValidationError, OSError):
         return None
     return record if record.registration.dataset == path.stem else None
+
+
+def _known(record: _Record | None) -> versions.Known | None:
+    if record is None:
+        return None
+    told = record.registration
+    return versions.Known(
+        version=told.version, fingerprint=record.fingerprint, schema_hash=told.catalogue.hash
+    )
 
 
 def _state(path: Path) -> tuple[int, int, int]:

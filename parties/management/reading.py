@@ -84,13 +84,18 @@ def _encode(column: Column, cells: pa.Array, faults: _Faults) -> tuple[Words, Ma
     encoded, wrong, rule = _ENCODERS[column.kind](column, pc.if_else(pa.array(missing), "", cells))
     wrong &= ~missing
     faults.add(column.name, wrong, rule)
+    if column.complete:
+        faults.add(column.name, missing, "no value, though the column is complete")
     present = ~missing & ~wrong
     if not column.is_category:
         spec = column.spec()
         outside = present & ((encoded < spec.lo) | (encoded > spec.hi))
         if column.out_of_range == "refuse":
             faults.add(column.name, outside, "outside of the public range")
-        present &= ~outside
+        if column.out_of_range == "clip":
+            encoded = np.where(outside, np.clip(encoded, spec.lo, spec.hi), encoded)
+        else:
+            present &= ~outside
     return np.where(present, encoded, 0), present
 
 

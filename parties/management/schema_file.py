@@ -86,7 +86,8 @@ def _fields(column: Column) -> list[str]:
     for key in ("unit", "out_of_range", "description"):
         text = getattr(column, key)
         lines += [f"{key} = {quoted(text)}"] if text != Column.model_fields[key].default else []
-    return [*lines, "structural_zero = true"] if column.structural_zero else lines
+    marks = ("structural_zero", "complete", "missing_protected")
+    return lines + [f"{mark} = true" for mark in marks if getattr(column, mark)]
 
 
 def _number(bound: Decimal | date) -> str:

@@ -70,13 +70,15 @@ class Node:
 
     def _start_holder(self) -> None:
         from parties.management.datasets import DataSets
+        from parties.node.cohorts import CohortStore
         from parties.node.holder import Holder
 
         datasets = DataSets(self.settings.state, self.identity.name)
         for name in datasets.damaged():
             _log.warning("registration not usable, run `triune data add` again", dataset=name)
         policy = self.settings.policy.policy()
-        self._holder = Holder(self.identity, self.consortium, datasets, policy, self.deadlines)
+        store = CohortStore(self.settings.state, self.identity)
+        self._holder = Holder(self.identity, self.consortium, datasets, store, policy, self.deadlines)
         self._holder.start()
 
     def missing(self) -> tuple[str, ...]:

@@ -1,20 +1,24 @@
 """One attempt of a plan at a compute party: from the offers to a sealed share.
 
-    links > offers > session and keys > inputs > everybody has them > shares > verdicts > seal
+    links > turn > offers > session, keys > question > inputs > everybody has them > shares > verdicts > seal
 
-Nothing is sealed before the three signed verdicts for this session are held.
+Nothing is sealed before the three signed verdicts for this session are held. The ledger has the question as
+pending before this party's own verdict leaves, and as answered before it seals: so what one of them has
+sealed, all three remember.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import structlog
 
 from mpc.channel import Channel
-from mpc.errors import PeerVanished, PlanMismatch
+from mpc.errors import PeerSilent, PeerVanished, PlanExpired, PlanMismatch, TooClose
 from mpc.privacy.terms import NONE, Terms
 from mpc.randomness import PairKeys
 from parties.identity.consortium import Consortium
@@ -22,15 +26,20 @@ from parties.identity.keys import Identity
 from parties.identity.seal import seal
 from parties.law.rules import Policy
 from parties.law.terms import from_wire
-from parties.node import handshake
+from parties.node import handshake, history
 from parties.node.deadlines import Deadlines
 from parties.node.desk import HolderDesk, not_attached
+from parties.node.history import Entry, EntryState
+from parties.node.running import QUEUED, TURN
+from parties.node.storage.base import Ledger
 from parties.node.transport.mesh import Mesh
+from parties.node.turns import FIRST, Turns
 from parties.node.work import Work
-from parties.query.plan import result_context
+from parties.query.earlier import beside, recall
+from parties.query.plan import SignedPlan, parse_plan, result_context
 from parties.wire import common_pb2 as wire
-from parties.wire.holder_pb2 import ToHolder
-from parties.wire.mesh_pb2 import MeshFrame, Ready
+from parties.wire.holder_pb2 import Ask, ToHolder
+from parties.wire.mesh_pb2 import MeshFrame, Ready, Turn
 
 if TYPE_CHECKING:
     from parties.node.engine import Engine
@@ -49,6 +58,9 @@ class Seat:
     mesh: Mesh
     engine: Future[Engine]
     deadlines: Deadlines
+    ledger: Ledger
+    turns: Turns = field(default_factory=Turns)
+    clock: Callable[[], float] = time.time
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -68,6 +80,7 @@ class Attempt:
         self._seat, self._work = seat, work
         self._offers: list[wire.Offer] = []
         self._keys: PairKeys
+        self._entries: Sequence[Entry] = ()
 
     def wait_for_links(self) -> None:
         """Until all holders of the plan and both peers are connected; `PeerVanished` names who is not."""
@@ -82,13 +95,48 @@ class Attempt:
             for peer in set(seat.peers) - set(seat.mesh.linked()):
                 raise _not_linked(peer)
 
+    def wait_for_turn(self) -> None:
+        """Until this is the one question on its data set that runs, here and at both peers.
+
+        Raises `PeerSilent` for a peer that does not have the plan, `PlanExpired` if the turn does not come.
+        """
+        seat, work = self._seat, self._work
+        own, leader = seat.identity.name, seat.names[0]
+        self._tell_turn(taken=False)
+        work.room.collect(QUEUED, seat.peers, seat.deadlines.queued)
+        if own != leader:  # whose line is the order for all: nobody waits for one who waits for it
+            self._await(TURN, [leader])
+        seat.turns.enter(work, own)
+        self._await(FIRST, [own])
+        self._tell_turn(taken=True)
+        self._await(TURN, seat.peers)
+
+    def _tell_turn(self, taken: bool) -> None:
+        turn = Turn(plan_hash=self._work.signed.hash, plan_nonce=self._work.plan.nonce, taken=taken)
+        self._seat.mesh.tell(MeshFrame(turn=turn))
+
+    def _await(self, kind: str, names: Sequence[str]) -> None:
+        """Other questions take their time: this waits as long as the plan is valid."""
+        work = self._work
+        try:
+            work.room.collect(kind, names, max(0.0, work.plan.expires - self._seat.clock()))
+        except PeerSilent:
+            work.check()
+            raise PlanExpired(
+                f"The plan expired while other questions on {work.plan.dataset} ran.",
+                remedy="Submit the query again.",
+            ) from None
+
     def agree_session(self) -> None:
         """Exchange offers; from then on the work has its session, and this attempt its keys.
 
-        Raises `PeerSilent` for a peer without an offer, `PeerVanished` for a holder that has left.
+        Raises `PeerSilent` for a peer without an offer, `PeerVanished` for a holder that has left, and
+        `PlanRefused` where there are too many earlier questions.
         """
         seat, work = self._seat, self._work
-        ticket = handshake.make_offer(seat.identity, work.signed.hash, work.plan.nonce, seat.policy.terms)
+        ticket = handshake.make_offer(
+            seat.identity, work.signed.hash, work.plan.nonce, seat.policy.terms, history=self._history()
+        )
         plan = wire.SignedPlan(plan=work.signed.plan, signature=work.signed.signature)
         work.tell_holders()
         seat.mesh.tell(MeshFrame(offer=ticket.offer))
@@ -99,6 +147,30 @@ class Attempt:
         self._offers = [received[name] for name in seat.names]
         work.session = handshake.session_of(self._offers)
         self._keys = handshake.pair_keys(ticket, self._offers, seat.mesh.party, seat.consortium)
+
+    def _history(self) -> bytes:
+        """This party's list of earlier questions, packed; their plans are at hand for holders."""
+        work = self._work
+        self._entries = self._seat.ledger.earlier(work.plan.dataset, work.plan.study, work.plan.analyst)
+        packed = history.pack(self._entries)
+        work.remember({one.plan_hash: SignedPlan(one.plan, one.signature) for one in self._entries})
+        return packed
+
+    def ask(self) -> None:
+        """Put the question beside the earlier ones that all remember, and ask the holders for their shares.
+
+        Raises `HistoryLost` for a party that does not know what another one has answered.
+        """
+        work = self._work
+        counting = handshake.history_of(self._offers)
+        earlier = [
+            recall(entry.plan_hash, parse_plan(entry.plan), work.question, entry.minimum_count)
+            for entry in self._entries
+            if entry.plan_hash in counting
+        ]
+        work.ask((beside(work.question, earlier) if earlier else work.question).query)
+        ask = Ask(plan_hash=work.signed.hash, session=work.session)
+        self._seat.desk.tell(work.holders, ToHolder(ask=ask))
 
     def compute(self) -> tuple[bytes, Channel]:
         """The result's sealed share, once all three release it, and the channel with its counters.
@@ -113,8 +185,14 @@ class Attempt:
         _log.info("all inputs are here", job=work.signed.hash.hex()[:12], holders=len(work.holders))
         engine = self._seat.engine.result(self._seat.deadlines.inputs)
         self._await_peers_inputs()
-        released = engine.compute(channel, self._keys, work, terms)
+        try:
+            released = engine.compute(channel, self._keys, work, terms)
+        except TooClose:
+            self._write_down(EntryState.REFUSED, terms)
+            raise
+        self._write_down(EntryState.PENDING, terms)
         self._collect_verdicts()
+        self._write_down(EntryState.ANSWERED, terms)
         return self._seal(engine.content(released)), channel
 
     def _collect_consents(self) -> Terms:
@@ -138,6 +216,26 @@ class Attempt:
         for peer, theirs in work.room.collect("ready", seat.peers, seat.deadlines.ready).items():
             if theirs != ready:
                 raise PlanMismatch(f"{peer} is ready for another session.", culprit=peer)
+
+    def _write_down(self, state: EntryState, terms: Terms) -> None:
+        """What becomes of this question, for those that come after it. Raises `StorageError`."""
+        work = self._work
+        plan = work.plan
+        entry = Entry(
+            plan_hash=work.signed.hash,
+            session=work.session,
+            dataset=plan.dataset,
+            study=plan.study,
+            analyst=plan.analyst,
+            plan=work.signed.plan,
+            signature=work.signed.signature,
+            created=plan.created,
+            minimum_count=terms.minimum_count,
+            asked=self._seat.clock(),
+            state=state,
+            cohorts=len(work.question.query.counts),
+        )
+        self._seat.ledger.put(entry)
 
     def _collect_verdicts(self) -> None:
         seat, work = self._seat, self._work

@@ -109,7 +109,7 @@ class ComputeParty:
         question = validate(plan, self.seat.consortium, self.seat.desk.registrations(), int(now))
         demand(decide(case_of(question, "compute"), self.seat.policy), self._name)
         room = self.running.room(signed.hash)
-        return Work(self.seat.mesh.party, plan, signed, question.query, room, job.to(State.VALIDATED, now))
+        return Work(self.seat.mesh.party, question, signed, room, job.to(State.VALIDATED, now))
 
     def job(self, plan_hash: bytes, analyst: str) -> Job:
         """An analyst's own job; `JobError` for others' jobs, of which one learns nothing."""
@@ -177,15 +177,19 @@ class ComputeParty:
         finally:
             self.seat.mesh.close(work.session)
             self.running.remove(work)
+            self.seat.turns.leave(work, self._name)
             work.forget()
             give_back_memory()
 
     def _execute(self, work: Work, started: float) -> None:
         attempt = Attempt(self.seat, work)
         attempt.wait_for_links()
+        attempt.wait_for_turn()
+        attempt.wait_for_links()  # a holder may have left meanwhile
         self._advance(work, State.APPROVED)
         attempt.agree_session()
         self._advance(work, State.RUNNING, session=work.session)
+        attempt.ask()
         sealed, channel = attempt.compute()
         self._release(work, sealed, channel, time.monotonic() - started)
 

@@ -53,10 +53,13 @@ class Computing:
             self.running.on_verdict,
             self.running.on_abort,
             self.running.on_link,
+            self.running.on_turn,
         )
         self.mesh = Mesh(identity, consortium, events, deadlines.round, deadlines.hello)
         policy = settings.policy.policy()
-        seat = Seat(identity, consortium, policy, self.desk, self.mesh, self.engine, deadlines)
+        seat = Seat(
+            identity, consortium, policy, self.desk, self.mesh, self.engine, deadlines, self.storage.ledger
+        )
         self._party = ComputeParty(seat, self.running, self.storage)
         self._party.recover()
         self._server: grpc.Server | None = None

@@ -1,8 +1,11 @@
 """How long a node waits for what. Each phase outlasts those before it, so whoever is late is named first.
 
-    links > offers > (holder: offers) > accepts > inputs > ready > rounds > verdicts
+    links > queued > (the job's turn) > links > offers > (holder: offers) > accepts > inputs > ready > rounds
+    > verdicts
 
-A party that waits in an earlier phase ends the job itself and says why; those who wait for it in a later one
+A question's turn comes when those before it on the same data set have ended, so that wait has no deadline of
+its own: it ends with the plan's expiry, and what is timed after it begins at all three parties at once. A
+party that waits in an earlier phase ends the job itself and says why; those who wait for it in a later one
 must hear that before their own patience is over, or they would name the wrong party.
 """
 
@@ -24,8 +27,13 @@ class Deadlines:
     round: float = ROUND_TIMEOUT_S
 
     @property
+    def queued(self) -> float:
+        """For the peers to have the plan: a peer may wait for its links first."""
+        return self.links + self.margin
+
+    @property
     def offers(self) -> float:
-        """For the offers of the peers: a peer may wait for its links first."""
+        """For the offers of the peers, from the job's turn on: a peer may wait for its links first."""
         return self.links + self.margin
 
     @property
@@ -37,6 +45,11 @@ class Deadlines:
     def accepts(self) -> float:
         """For the holders' consent, which they give once they have all offers."""
         return self.holder_offers + self.margin
+
+    @property
+    def plans(self) -> float:
+        """For the plans of earlier questions, at a holder that lacks some: a part of the time for inputs."""
+        return self.inputs / 2
 
     @property
     def ready(self) -> float:

@@ -76,6 +76,14 @@ class HolderDesk:
                 raise not_attached(name)
             outbox.put_control(frame)  # a holder that reads slowly must not hold up the others
 
+    def send(self, name: str, frame: ToHolder, size: int) -> None:
+        """Send `size` bytes to one; waits while its link is full. `PeerVanished` or `PeerSilent` names it."""
+        with self._lock:
+            outbox = self._outboxes.get(name)
+        if outbox is None:
+            raise not_attached(name)
+        outbox.put(frame, size)
+
     def close(self) -> None:
         """End every stream."""
         with self._lock:

@@ -31,7 +31,7 @@ class Engine:
             holder: {name: ReplicatedShare.of(package) for name, package in work.packages_of(holder).items()}
             for holder in work.holders
         }
-        return work.query.compute(session, inputs, terms, digest)
+        return work.query.compute(session, inputs, terms, digest).released
 
     def content(self, released: Released) -> bytes:
         """This party's components of a released result."""

@@ -26,7 +26,7 @@ from parties.wire import analyst_pb2 as rpc
 from parties.wire import common_pb2 as wire
 from parties.wire import status, version
 from parties.wire.analyst_pb2_grpc import AnalystGateServicer
-from parties.wire.holder_pb2 import Beat, FromHolder, ToHolder
+from parties.wire.holder_pb2 import Beat, EarlierPlan, FromHolder, ToHolder, Want
 from parties.wire.holder_pb2_grpc import HolderGateServicer
 
 MAX_REGISTRATIONS: Final = 1000
@@ -137,6 +137,8 @@ class HolderGate(HolderGateServicer):
             self._running.on_accept(holder, frame.accept)
         elif kind == "refusal":
             self._running.on_refusal(holder, frame.refusal)
+        elif kind == "want":
+            self._send_plans(holder, frame.want)
         elif kind == "hello":  # the holder added or removed a data set
             self._seat.desk.announce(holder, self._announced(holder, frame))
         elif kind != "beat":
@@ -145,6 +147,13 @@ class HolderGate(HolderGateServicer):
                 remedy="Make sure that it runs the same version of Triune.",
                 culprit=holder,
             )
+
+    def _send_plans(self, holder: str, want: Want) -> None:
+        """From memory; it waits for this holder's own link alone."""
+        for signed in self._running.on_want(holder, want):
+            plan = wire.SignedPlan(plan=signed.plan, signature=signed.signature)
+            earlier = EarlierPlan(plan_hash=want.plan_hash, plan=plan)
+            self._seat.desk.send(holder, ToHolder(earlier=earlier), earlier.ByteSize())
 
 
 def _member(consortium: Consortium, context: grpc.ServicerContext, role: str) -> Member:

@@ -1,8 +1,9 @@
 """How an attempt's keys and its session come about; what each party signs on the way.
 
-Every party contributes a fresh nonce and a fresh X25519 key, signed together with the plan's hash.
-session = SHA-256(plan hash, attempt, the nonces in party order); a pair's key is HKDF over both
-ephemeral keys, salted with the session and bound to both identities. Nobody chooses a session alone.
+Every party contributes a fresh nonce and a fresh X25519 key, signed together with the plan's hash and its
+list of earlier questions. session = SHA-256(plan hash, attempt, nonces and hashes of the lists in party
+order); a pair's key is HKDF over both ephemeral keys, salted with the session and bound to both identities.
+Nobody chooses a session alone, and nobody can tell two parties of different earlier questions.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from mpc.randomness import PAIR_KEY_BYTES, PairKeys
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
 from parties.law.terms import from_wire, to_wire
+from parties.node.history import agree, unpack
 from parties.wire.common_pb2 import Accept, Offer, Verdict
 
-OFFER, ACCEPT, VERDICT = "triune/offer/v1", "triune/accept/v1", "triune/verdict/v1"
+OFFER, ACCEPT, VERDICT = "triune/offer/v2", "triune/accept/v1", "triune/verdict/v1"
 HASH_BYTES = KEY_BYTES = NONCE_BYTES = 32
 RELEASE = "release"
 
@@ -47,9 +49,14 @@ class Ticket:
 
 
 def make_offer(
-    identity: Identity, plan_hash: bytes, plan_nonce: str, terms: Terms, attempt: int = 1
+    identity: Identity,
+    plan_hash: bytes,
+    plan_nonce: str,
+    terms: Terms,
+    attempt: int = 1,
+    history: bytes = b"",
 ) -> Ticket:
-    """This party's signed offer to take part, with a fresh nonce and a fresh key."""
+    """This party's signed offer to take part, with a fresh nonce and a fresh key; `history` as packed."""
     ephemeral = X25519PrivateKey.generate()
     offer = Offer(
         plan_hash=plan_hash,
@@ -59,6 +66,7 @@ def make_offer(
         nonce=secrets.token_bytes(NONCE_BYTES),
         ephemeral_key=ephemeral.public_key().public_bytes_raw(),
         terms=to_wire(terms),
+        history=history,
     )
     offer.signature = identity.sign(OFFER, _signed_bytes(offer))
     return Ticket(offer, ephemeral)
@@ -71,6 +79,7 @@ def check_offer(offer: Offer, sender: str, consortium: Consortium) -> None:
         raise ProtocolAbort(f"{sender} sent an offer that is not well-formed.", culprit=sender)
     _check_signature(offer, sender, OFFER, consortium)
     from_wire(offer.terms, sender)
+    unpack(offer.history, sender)
 
 
 def _check_signature(
@@ -86,10 +95,18 @@ def session_of(offers: Sequence[Offer]) -> bytes:
     first = offers[0]
     if any((o.plan_hash, o.attempt) != (first.plan_hash, first.attempt) for o in offers):
         raise ProtocolAbort("The parties' offers are for different plans or attempts.")
-    digest = hashlib.sha256(b"triune/session/v1" + first.plan_hash + first.attempt.to_bytes(4, "big"))
+    digest = hashlib.sha256(b"triune/session/v2" + first.plan_hash + first.attempt.to_bytes(4, "big"))
     for offer in offers:
-        digest.update(offer.nonce)
+        digest.update(offer.nonce + hashlib.sha256(offer.history).digest())
     return digest.digest()
+
+
+def history_of(offers: Sequence[Offer]) -> frozenset[bytes]:
+    """The earlier questions that count for this session, from all three offers.
+
+    Raises `HistoryLost` for a party that does not know what another one has answered.
+    """
+    return agree({offer.party: unpack(offer.history, offer.party) for offer in offers})
 
 
 def pair_keys(ticket: Ticket, offers: Sequence[Offer], party: int, consortium: Consortium) -> PairKeys:

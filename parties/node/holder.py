@@ -1,47 +1,64 @@
 """The holder role: dial every compute party, decide for itself, share its own rows' sums.
 
 A holder trusts no compute party: it checks the plan, its own policy, and the three offers, each from
-that party's own stream, before it consents and opens its file.
+that party's own stream, before it consents and opens its file. It remembers which of its rows each question
+was about before the first share leaves.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
-from mpc.errors import ChannelError, PeerVanished, PlanRefused, TriuneError
+from mpc.errors import (
+    ChannelError,
+    HistoryLost,
+    PeerVanished,
+    PlanMismatch,
+    PlanRefused,
+    ProtocolAbort,
+    TriuneError,
+)
 from mpc.protocols.replicated.packages import InputPackage, share_input
+from mpc.statistics.rows import Rows
 from parties.identity import tls
 from parties.identity.consortium import Consortium
-from parties.identity.keys import Identity
+from parties.identity.keys import SIGNATURE_BYTES, Identity
 from parties.law.policy import decide, demand
 from parties.law.rules import Policy
 from parties.law.terms import to_wire
 from parties.management.catalogue import Registration
 from parties.management.datasets import DataSets
 from parties.node import handshake, reports
+from parties.node.cohorts import CohortStore
 from parties.node.deadlines import DEADLINES, Deadlines
+from parties.node.history import MAX_WANTED, in_order
+from parties.node.memory import Memory
 from parties.node.room import Room
 from parties.node.transport.dialling import keep_dialling
 from parties.node.transport.outbox import Outbox
 from parties.node.transport.vanished import vanished
 from parties.query.case import case_of
 from parties.query.compile import Question
-from parties.query.plan import Plan, SignedPlan, open_plan
+from parties.query.earlier import Earlier, beside, recall
+from parties.query.plan import Plan, SignedPlan, open_plan, parse_plan
 from parties.query.validation import validate
 from parties.wire import common_pb2 as wire
 from parties.wire import status, version
-from parties.wire.holder_pb2 import FromHolder, HolderHello, InputShare, ToHolder
+from parties.wire.holder_pb2 import Ask, EarlierPlan, FromHolder, HolderHello, InputShare, ToHolder, Want
 from parties.wire.holder_pb2_grpc import HolderGateStub
 
 CHUNK_BYTES = 1 << 20
 LINK_TIMEOUT_S = 30.0
 ANNOUNCE_INTERVAL_S = 1.0
 MAX_JOBS = 32
+#: What a room calls a compute party's word that it takes the input of a session.
+ASK = "word that it takes the input"
 _log = structlog.get_logger("triune.holder")
 
 
@@ -51,6 +68,8 @@ class _Part:
 
     room: Room = field(default_factory=Room)
     over: threading.Event = field(default_factory=threading.Event)
+    #: plans of earlier questions that a compute party was asked for
+    wanted: frozenset[bytes] = frozenset()
 
 
 class Holder:
@@ -61,12 +80,14 @@ class Holder:
         identity: Identity,
         consortium: Consortium,
         datasets: DataSets,
+        store: CohortStore,
         policy: Policy,
         deadlines: Deadlines = DEADLINES,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._identity, self._consortium, self._datasets = identity, consortium, datasets
         self._policy, self._deadlines, self._clock = policy, deadlines, clock
+        self._memory = Memory(store, datasets, identity.name)
         self._names = tuple(member.name for member in consortium.compute)
         self._lock = threading.Lock()
         self._outboxes: dict[str, Outbox[FromHolder]] = {}
@@ -149,6 +170,10 @@ class Holder:
                 self._on_offer(name, frame.offer)
             elif kind == "abort":
                 self._on_abort(name, frame.abort)
+            elif kind == "earlier":
+                self._on_earlier(name, frame.earlier)
+            elif kind == "ask":
+                self._on_ask(name, frame.ask)
 
     def _detach(self, name: str, outbox: Outbox[FromHolder]) -> None:
         outbox.close()
@@ -173,9 +198,10 @@ class Holder:
             return
         try:
             handshake.check_offer(offer, name, self._consortium)
-            part.room.put("offer", name, offer)
         except TriuneError as error:
             part.room.fail(error)
+        else:
+            self._put(offer.plan_hash, "offer", name, offer)
 
     def _on_abort(self, name: str, abort: wire.Abort) -> None:
         with self._lock:
@@ -183,6 +209,31 @@ class Holder:
         if part is not None:
             part.over.set()
             part.room.fail(status.from_status(abort.status, name))
+
+    def _on_ask(self, name: str, ask: Ask) -> None:
+        self._put(ask.plan_hash, ASK, name, ask.session)
+
+    def _on_earlier(self, name: str, earlier: EarlierPlan) -> None:
+        """A plan counts by its hash, which the signed histories have; who brings another one is named."""
+        with self._lock:
+            part = self._parts.get(earlier.plan_hash)
+        if part is None:
+            return
+        signed = SignedPlan(earlier.plan.plan, earlier.plan.signature)
+        if signed.hash in part.wanted and len(signed.signature) == SIGNATURE_BYTES:
+            self._put(earlier.plan_hash, _plan_of(signed.hash), name, signed)
+        else:
+            part.room.fail(_not_wanted(name))
+
+    def _put(self, plan_hash: bytes, kind: str, name: str, message: Any) -> None:
+        with self._lock:
+            part = self._parts.get(plan_hash)
+        if part is None:
+            return
+        try:
+            part.room.put(kind, name, message)
+        except TriuneError as error:
+            part.room.fail(error)
 
     def _on_job(self, signed: SignedPlan) -> None:
         """The first party to bring a plan starts it; a copy from another party changes nothing."""
@@ -200,7 +251,7 @@ class Holder:
 
     def _serve(self, signed: SignedPlan, part: _Part) -> None:
         try:
-            self._take_part(signed, part.room)
+            self._take_part(signed, part)
         except Exception as error:  # noqa: BLE001 - the last line of defence: the log gets the detail
             self._give_up(signed.hash, part, reports.own(error, self._identity.name))
         finally:
@@ -210,9 +261,9 @@ class Holder:
     def _give_up(self, plan_hash: bytes, part: _Part, error: TriuneError) -> None:
         """Tell the parties why, unless they have ended the job themselves.
 
-        If a link broke they may be about to: the compute parties see better which of them has died.
+        If a link broke, or one of them has forgotten something, they may be about to: they see better which.
         """
-        if isinstance(error, PeerVanished):
+        if isinstance(error, PeerVanished | HistoryLost) and error.culprit != self._identity.name:
             part.over.wait(self._deadlines.lost_link)
         _log.info("job not served", job=plan_hash.hex()[:12], code=error.code, culprit=error.culprit)
         if not part.over.is_set():
@@ -222,19 +273,57 @@ class Holder:
         refusal = wire.Abort(plan_hash=plan_hash, status=status.to_status(error))
         self._tell(self.attached(), FromHolder(refusal=refusal))
 
-    def _take_part(self, signed: SignedPlan, room: Room) -> None:
-        question = self._checked(signed)
-        plan, query = question.plan, question.query
-        offers = room.collect("offer", self._names, self._deadlines.holder_offers)
-        session = handshake.session_of([offers[name] for name in self._names])
+    def _take_part(self, signed: SignedPlan, part: _Part) -> None:
+        question, room = self._checked(signed), part.room
+        received = room.collect("offer", self._names, self._deadlines.holder_offers)
+        offers = [received[name] for name in self._names]
+        session, counting = handshake.session_of(offers), handshake.history_of(offers)
+        self._consent(signed, session)
+        told, earlier = self._recall(signed, question, part, counting)
+        lost = self._memory.learn(told, earlier)
+        asked = beside(question, earlier) if earlier else question
+        opened = self._memory.open_rows(asked, everything=bool(lost))
+        room.check()
+        self._memory.make_anew(lost, told, opened)
+        self._memory.keep(signed, question, opened)
+        self._share(asked, question.select(opened.rows), room, session)
+
+    def _consent(self, signed: SignedPlan, session: bytes) -> None:
         accept = handshake.make_accept(self._identity, signed.hash, session, self._policy.terms)
         for name in self._names:
             self._outbox(name).put_control(FromHolder(accept=accept))
         _log.debug("job accepted", job=signed.hash.hex()[:12], session=session.hex()[:12])
-        place = [part.name for part in plan.holders].index(self._identity.name)
-        rows = question.select(self._datasets.open_rows(plan.dataset, columns=question.columns))
-        room.check()
+
+    def _recall(
+        self, signed: SignedPlan, question: Question, part: _Part, counting: Set[bytes]
+    ) -> tuple[dict[bytes, SignedPlan], list[Earlier]]:
+        """The plans that this holder did not remember; all that count, in the order that everybody has."""
+        known = self._memory.plans(counting)
+        told = self._fetch(signed.hash, part, sorted(counting - known.keys()))
+        plans = {one: parse_plan(kept.plan) for one, kept in {**known, **told}.items()}
+        return told, [recall(one, plan, question) for one, plan in in_order(plans)]
+
+    def _fetch(self, job: bytes, part: _Part, missing: Sequence[bytes]) -> dict[bytes, SignedPlan]:
+        """From one compute party, for all have the plans of their lists; `PeerSilent` if it does not tell."""
+        name, deadline = self._names[0], time.monotonic() + self._deadlines.plans
+        part.wanted = frozenset(missing)
+        told = {}
+        for start in range(0, len(missing), MAX_WANTED):
+            batch = missing[start : start + MAX_WANTED]
+            self._outbox(name).put_control(FromHolder(want=Want(plan_hash=job, earlier=batch)))
+            for one in batch:
+                left = max(0.0, deadline - time.monotonic())
+                told[one] = part.room.collect(_plan_of(one), [name], left)[name]
+        return told
+
+    def _share(self, question: Question, rows: Rows, room: Room, session: bytes) -> None:
+        """Send shares of this holder's blocks, once all three compute parties know what they take."""
+        query = question.query
+        place = [part.name for part in question.plan.holders].index(self._identity.name)
         blocks = query.at_holder(rows, place)
+        for name, theirs in room.collect(ASK, self._names, self._deadlines.holder_offers).items():
+            if theirs != session:
+                raise PlanMismatch(f"{name} asks for the input of another session.", culprit=name)
         for block in query.blocks_for(place):
             room.check()
             packages = share_input(blocks[block.name], block.domain)
@@ -264,12 +353,26 @@ class Holder:
                 dataset=plan.dataset,
                 holder=part.name,
                 rows_at_most=part.rows_at_most,
+                version=part.version,
                 catalogue=own.catalogue,
             )
             for part in plan.holders
             if part.name != self._identity.name
         ]
         return [own, *others]
+
+
+def _plan_of(plan_hash: bytes) -> str:
+    """What a room calls an earlier question's plan."""
+    return f"plan {plan_hash.hex()}"
+
+
+def _not_wanted(name: str) -> ProtocolAbort:
+    return ProtocolAbort(
+        f"{name} sent a plan that no signed history names.",
+        remedy="Do not compute with that node before its operator has looked at it.",
+        culprit=name,
+    )
 
 
 def _busy(name: str) -> PlanRefused:

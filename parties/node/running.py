@@ -10,22 +10,27 @@ import threading
 from queue import SimpleQueue
 from typing import Any, Final
 
-from mpc.errors import PlanMismatch, PlanRefused, PlanReplayed, TriuneError
+from mpc.errors import PlanMismatch, PlanRefused, PlanReplayed, ProtocolAbort, TriuneError
 from parties.identity.consortium import Consortium
 from parties.node import handshake, reports
+from parties.node.history import MAX_WANTED
 from parties.node.jobs import Job
 from parties.node.room import Room
 from parties.node.transport.vanished import vanished
 from parties.node.work import Work
+from parties.query.plan import SignedPlan
 from parties.wire import common_pb2 as wire
 from parties.wire import mesh_pb2 as mesh
-from parties.wire.holder_pb2 import InputShare
+from parties.wire.holder_pb2 import InputShare, Want
 
 #: Jobs at a time, in all and of one analyst.
 MAX_RUNNING_JOBS: Final = 32
 MAX_JOBS_OF_ANALYST: Final = 8
 #: Plans of which peers have spoken and that this party has not got yet.
 MAX_ROOMS: Final = 256
+#: What a room calls a peer's word that it has the plan, and that it is the job's turn there.
+QUEUED: Final = "sign of having the plan"
+TURN: Final = "word that it is the job's turn"
 
 
 class RunningJobs:
@@ -104,11 +109,24 @@ class RunningJobs:
     def on_offer(self, peer: str, offer: wire.Offer) -> None:
         """A peer takes part. `ProtocolAbort` or `IdentityError` for what is no offer of its own."""
         handshake.check_offer(offer, peer, self._consortium)
+        # A peer offers when it has heard that it is the job's turn here: without a job it has ended since.
+        if self._same_plan(peer, offer) and self.get(offer.plan_hash) is not None:
+            self._put(offer.plan_hash, "offer", peer, offer)
+
+    def on_turn(self, peer: str, turn: mesh.Turn) -> None:
+        """A peer has the plan, or it is the job's turn there. `ProtocolAbort` for what is no such word."""
+        if len(turn.plan_hash) != handshake.HASH_BYTES:
+            raise ProtocolAbort(f"{peer} speaks of a job that cannot be.", culprit=peer)
+        if self._same_plan(peer, turn):
+            self._put(turn.plan_hash, TURN if turn.taken else QUEUED, peer, turn)
+
+    def _same_plan(self, peer: str, told: wire.Offer | mesh.Turn) -> bool:
+        """False, and the end of the job here, if the peer was sent another plan under its nonce."""
         for work in self._all():
-            if work.plan.nonce == offer.plan_nonce and work.signed.hash != offer.plan_hash:
+            if work.plan.nonce == told.plan_nonce and work.signed.hash != told.plan_hash:
                 self.end(work, _mismatch(peer))
-                return
-        self._put(offer.plan_hash, "offer", peer, offer)
+                return False
+        return True
 
     def on_ready(self, peer: str, ready: mesh.Ready) -> None:
         """A peer has all inputs."""
@@ -139,6 +157,13 @@ class RunningJobs:
         if work is not None:
             handshake.check_accept(accept, holder, self._consortium)
             work.take_accept(holder, accept)
+
+    def on_want(self, holder: str, want: Want) -> list[SignedPlan]:
+        """The plans of earlier questions that a holder lacks; `ProtocolAbort` for what it may not have."""
+        if not 0 < len(want.earlier) <= MAX_WANTED:
+            raise ProtocolAbort(f"{holder} wants {len(want.earlier)} plans at once.", culprit=holder)
+        work = self._of(want.plan_hash, holder)
+        return [] if work is None else [work.earlier_plan(holder, one) for one in want.earlier]
 
     def on_share(self, holder: str, piece: InputShare) -> None:
         """A piece of a holder's input; `ProtocolAbort` if it does not fit the plan."""

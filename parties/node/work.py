@@ -6,7 +6,7 @@ It ends once: the first `end` gives the reason, and wakes whatever its thread wa
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mpc.channel import Channel
@@ -18,7 +18,8 @@ from mpc.statistics.program import Block
 from parties.law.terms import to_wire
 from parties.node.jobs import Job
 from parties.node.room import Room
-from parties.query.plan import Plan, SignedPlan
+from parties.query.compile import Question
+from parties.query.plan import SignedPlan
 from parties.wire.common_pb2 import Accept
 from parties.wire.holder_pb2 import InputShare
 
@@ -70,11 +71,9 @@ class _Input:
 class Work:
     """A running job. Any thread may call; nothing here waits, except `wait_beyond`."""
 
-    def __init__(
-        self, party: int, plan: Plan, signed: SignedPlan, query: JointQuery, room: Room, job: Job
-    ) -> None:
-        self.plan, self.signed, self.query, self.room = plan, signed, query, room
-        self.holders = tuple(part.name for part in plan.holders)
+    def __init__(self, party: int, question: Question, signed: SignedPlan, room: Room, job: Job) -> None:
+        self.question, self.plan, self.signed, self.room = question, question.plan, signed, room
+        self.holders = tuple(part.name for part in self.plan.holders)
         self.session = b""
         self.error: TriuneError | None = None
         #: Held while the job's record is changed and written down, so that records are in order.
@@ -83,6 +82,9 @@ class Work:
         self._job = job
         self._channel: Channel | None = None
         self._holders_told = False
+        self._query: JointQuery | None = None
+        self._earlier: Mapping[bytes, SignedPlan] = {}
+        self._accepted: dict[str, bytes] = {}
         self._inputs: dict[str, _Input] = {}
         self._changed = threading.Condition()
 
@@ -134,6 +136,39 @@ class Work:
         if error is not None:
             channel.fail(error)
 
+    # --- what is asked ---------------------------------------------------------------------------
+
+    def remember(self, earlier: Mapping[bytes, SignedPlan]) -> None:
+        """The plans of this party's list of earlier questions, by hash: holders may want them."""
+        self._earlier = earlier
+
+    def earlier_plan(self, holder: str, plan_hash: bytes) -> SignedPlan:
+        """A plan that a holder wants; `ProtocolAbort`, which names it, if it is not in the list."""
+        found = self._earlier.get(plan_hash)
+        if found is None:
+            raise ProtocolAbort(
+                f"{holder} wants a plan that does not concern the job.",
+                remedy="Make sure that it runs the same version of Triune.",
+                culprit=holder,
+            )
+        return found
+
+    def ask(self, query: JointQuery) -> None:
+        """What is computed, once earlier questions are agreed: from now on it is known what holders share.
+
+        Makes room for the inputs of those who have accepted already.
+        """
+        with self._changed:
+            self._query = query
+            self._make_room()
+
+    @property
+    def query(self) -> JointQuery:
+        """What is computed; `ProtocolAbort` before `ask`."""
+        if self._query is None:
+            raise ProtocolAbort("It is not agreed yet what this job computes.", remedy="Report this.")
+        return self._query
+
     # --- inputs ---------------------------------------------------------------------------------
 
     def tell_holders(self) -> None:
@@ -149,18 +184,26 @@ class Work:
             return given is None or not given.complete
 
     def take_accept(self, holder: str, accept: Accept) -> None:
-        """A holder's consent, whose signature has been checked. Makes room for its input.
+        """A holder's consent, whose signature has been checked. Makes room for its input, now or at `ask`.
 
         Raises `ProtocolAbort` for a second, different one.
         """
         self.room.put("accept", holder, accept)
-        sizes = {block.name: block.elements for block in self._blocks(holder)}
-        buffers = {
-            name: _Buffer(elements, bytearray(InputPackage.size(self._party, elements)))
-            for name, elements in sizes.items()
-        }
         with self._changed:
-            self._inputs.setdefault(holder, _Input(accept.session, buffers))
+            self._accepted.setdefault(holder, accept.session)
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """For each holder that has accepted, once it is known for what. The caller holds `_changed`."""
+        if self._query is None:
+            return
+        for holder in self._accepted.keys() - self._inputs.keys():
+            sizes = {block.name: block.elements for block in self._blocks(holder)}
+            buffers = {
+                name: _Buffer(elements, bytearray(InputPackage.size(self._party, elements)))
+                for name, elements in sizes.items()
+            }
+            self._inputs[holder] = _Input(self._accepted[holder], buffers)
 
     def take_share(self, holder: str, piece: InputShare) -> bool:
         """A piece of a holder's input; False if it is for another session.
@@ -195,6 +238,8 @@ class Work:
         """The job is over: nothing that was shared stays."""
         with self._changed:
             self._inputs.clear()
+            self._accepted.clear()
+            self._earlier = {}
             self._channel = None
 
     def _blocks(self, holder: str) -> Sequence[Block]:

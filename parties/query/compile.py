@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from mpc.statistics.joint import JointQuery
 from mpc.statistics.rows import Rows
 from parties.management.catalogue import Schema
@@ -23,6 +26,21 @@ class Question:
         """The columns that a holder has to read."""
         filtered = self.plan.where.columns if self.plan.where is not None else frozenset()
         return tuple(sorted({*self.query.columns_used, *filtered}))
+
+    def cuts(self) -> dict[str, set[int]]:
+        """By column: the words from which on a row belongs to other cohorts; none where presence alone
+        counts."""
+        found = self.query.cuts()
+        if self.plan.where is not None:
+            for name in self.plan.where.columns:
+                found.setdefault(name, set())
+            for name, word in self.plan.where.cuts(self.schema.specs()):
+                found[name].add(word)
+        return found
+
+    def cohorts(self, rows: Rows) -> npt.NDArray[np.bool_]:
+        """`[counts, rows]`: which of a holder's rows each count of the question is of."""
+        return self.query.cohorts(self.select(rows))
 
     def select(self, rows: Rows) -> Rows:
         """A holder's rows under the plan's filter."""

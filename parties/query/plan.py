@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from mpc.errors import IdentityError, PlanInvalid
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
+from parties.management.catalogue import MAX_VERSION
 from parties.query.filters import Expression
 
 SIGNING_CONTEXT = "triune/plan/v1"
@@ -24,6 +25,8 @@ MAX_PLAN_BYTES = 256 << 10
 MAX_STATISTICS = 100
 MAX_HOLDERS = 1000
 NONCE_BYTES = 16
+#: A study has a name as data sets have, or none.
+STUDY = r"^([A-Za-z_][A-Za-z0-9_]{0,63})?$"
 _HEX16, _HEX32 = r"^[0-9a-f]{32}$", r"^[0-9a-f]{64}$"
 #: A parameter: a whole number, or a text (a decimal, a name, a formula) that the statistic itself reads.
 Parameter = Annotated[int, Field(strict=True, gt=-(2**53), lt=2**53)] | Annotated[str, Field(max_length=1000)]
@@ -50,16 +53,17 @@ class StatisticSpec(_Model):
 
 
 class HolderPart(_Model):
-    """A holder and the public upper bound on its rows."""
+    """A holder, the public upper bound on its rows, and the version of its data."""
 
     name: str = Field(max_length=32)
     rows_at_most: int = Field(ge=1, le=10**9)
+    version: int = Field(default=1, ge=1, le=MAX_VERSION)
 
 
 class Plan(_Model):
     """Everything about a query that is public. Times are Unix seconds."""
 
-    version: Literal[2] = 2
+    version: Literal[3] = 3
     consortium: str = Field(pattern=_HEX32)
     nonce: str = Field(pattern=_HEX16)
     created: int = Field(ge=0, lt=2**53)
@@ -67,12 +71,14 @@ class Plan(_Model):
     analyst: str = Field(max_length=32)
     recipient_key: str = Field(pattern=_HEX32)
     dataset: str = Field(max_length=64)
+    study: str = Field(default="", pattern=STUDY)
     schema_hash: str = Field(pattern=_HEX32)
     holders: tuple[HolderPart, ...] = Field(min_length=1, max_length=MAX_HOLDERS)
     where: Expression | None = None
     group_by: tuple[str, ...] = Field(default=(), max_length=8)
     statistics: tuple[StatisticSpec, ...] = Field(min_length=1, max_length=MAX_STATISTICS)
     minimum_count: int = Field(default=1, ge=1, le=10**6)
+    differencing: Literal[0, 1, 2] = 2
 
     @property
     def title(self) -> str:

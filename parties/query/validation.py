@@ -26,6 +26,11 @@ def validate(plan: Plan, consortium: Consortium, registrations: Sequence[Registr
             f"The plan was made for another schema of {plan.dataset}.",
             remedy="Fetch the catalogue again and retry.",
         )
+    return make_question(plan, schema)
+
+
+def make_question(plan: Plan, schema: Schema) -> Question:
+    """What a plan asks of data with this schema; `PlanInvalid` or `RangeError` if that makes no sense."""
     if plan.where is not None:
         if plan.where.depth > MAX_DEPTH:
             raise PlanInvalid(f"The filter is nested over {MAX_DEPTH} levels.", remedy="Simplify it.")
@@ -56,12 +61,12 @@ def _check_frame(plan: Plan, consortium: Consortium, now: int) -> None:
 
 
 def _check_holders(plan: Plan, registrations: Sequence[Registration]) -> None:
-    planned = {part.name: part.rows_at_most for part in plan.holders}
+    planned = {part.name: (part.rows_at_most, part.version) for part in plan.holders}
     if len(planned) != len(plan.holders):
         raise PlanInvalid("A holder stands twice in the plan.", remedy="Fetch the catalogue again and retry.")
-    here = {item.holder: item.rows_at_most for item in registrations}
-    for name, rows in planned.items():
-        if here.get(name) != rows:
+    here = {item.holder: (item.rows_at_most, item.version) for item in registrations}
+    for name, told in planned.items():
+        if here.get(name) != told:
             raise PlanInvalid(
                 f"{name} does not hold {plan.dataset} as the plan says.",
                 remedy="Check that its node runs, fetch the catalogue again and retry.",

@@ -26,7 +26,7 @@ class SignedPlan(_message.Message):
     def __init__(self, plan: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Offer(_message.Message):
-    __slots__ = ("plan_hash", "plan_nonce", "attempt", "party", "nonce", "ephemeral_key", "terms", "signature")
+    __slots__ = ("plan_hash", "plan_nonce", "attempt", "party", "nonce", "ephemeral_key", "terms", "history", "signature")
     PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
     PLAN_NONCE_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -34,6 +34,7 @@ class Offer(_message.Message):
     NONCE_FIELD_NUMBER: _ClassVar[int]
     EPHEMERAL_KEY_FIELD_NUMBER: _ClassVar[int]
     TERMS_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     plan_hash: bytes
     plan_nonce: str
@@ -42,8 +43,9 @@ class Offer(_message.Message):
     nonce: bytes
     ephemeral_key: bytes
     terms: bytes
+    history: bytes
     signature: bytes
-    def __init__(self, plan_hash: _Optional[bytes] = ..., plan_nonce: _Optional[str] = ..., attempt: _Optional[int] = ..., party: _Optional[str] = ..., nonce: _Optional[bytes] = ..., ephemeral_key: _Optional[bytes] = ..., terms: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, plan_hash: _Optional[bytes] = ..., plan_nonce: _Optional[str] = ..., attempt: _Optional[int] = ..., party: _Optional[str] = ..., nonce: _Optional[bytes] = ..., ephemeral_key: _Optional[bytes] = ..., terms: _Optional[bytes] = ..., history: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Accept(_message.Message):
     __slots__ = ("plan_hash", "session", "party", "terms", "signature")

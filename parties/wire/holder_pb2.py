@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from parties.wire import common_pb2 as triune_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16triune/v1/holder.proto\x12\ttriune.v1\x1a\x16triune/v1/common.proto\"\xd1\x01\n\nFromHolder\x12\'\n\x05hello\x18\x01 \x01(\x0b\x32\x16.triune.v1.HolderHelloH\x00\x12#\n\x06\x61\x63\x63\x65pt\x18\x02 \x01(\x0b\x32\x11.triune.v1.AcceptH\x00\x12&\n\x05share\x18\x03 \x01(\x0b\x32\x15.triune.v1.InputShareH\x00\x12#\n\x07refusal\x18\x04 \x01(\x0b\x32\x10.triune.v1.AbortH\x00\x12\x1f\n\x04\x62\x65\x61t\x18\x05 \x01(\x0b\x32\x0f.triune.v1.BeatH\x00\x42\x07\n\x05\x66rame\"\xc4\x01\n\x08ToHolder\x12\"\n\x07welcome\x18\x01 \x01(\x0b\x32\x0f.triune.v1.BeatH\x00\x12$\n\x03job\x18\x02 \x01(\x0b\x32\x15.triune.v1.SignedPlanH\x00\x12!\n\x05offer\x18\x03 \x01(\x0b\x32\x10.triune.v1.OfferH\x00\x12!\n\x05\x61\x62ort\x18\x04 \x01(\x0b\x32\x10.triune.v1.AbortH\x00\x12\x1f\n\x04\x62\x65\x61t\x18\x05 \x01(\x0b\x32\x0f.triune.v1.BeatH\x00\x42\x07\n\x05\x66rame\"_\n\x0bHolderHello\x12\r\n\x05major\x18\x01 \x01(\r\x12\r\n\x05minor\x18\x02 \x01(\r\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x15\n\rregistrations\x18\x04 \x03(\x0c\x12\r\n\x05terms\x18\x05 \x01(\x0c\"\\\n\nInputShare\x12\x0f\n\x07session\x18\x01 \x01(\x0c\x12\r\n\x05\x62lock\x18\x02 \x01(\t\x12\x0e\n\x06offset\x18\x03 \x01(\x04\x12\r\n\x05total\x18\x04 \x01(\x04\x12\x0f\n\x07payload\x18\x05 \x01(\x0c\"\x06\n\x04\x42\x65\x61t2F\n\nHolderGate\x12\x38\n\x06\x41ttach\x12\x15.triune.v1.FromHolder\x1a\x13.triune.v1.ToHolder(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16triune/v1/holder.proto\x12\ttriune.v1\x1a\x16triune/v1/common.proto\"\xf2\x01\n\nFromHolder\x12\'\n\x05hello\x18\x01 \x01(\x0b\x32\x16.triune.v1.HolderHelloH\x00\x12#\n\x06\x61\x63\x63\x65pt\x18\x02 \x01(\x0b\x32\x11.triune.v1.AcceptH\x00\x12&\n\x05share\x18\x03 \x01(\x0b\x32\x15.triune.v1.InputShareH\x00\x12#\n\x07refusal\x18\x04 \x01(\x0b\x32\x10.triune.v1.AbortH\x00\x12\x1f\n\x04\x62\x65\x61t\x18\x05 \x01(\x0b\x32\x0f.triune.v1.BeatH\x00\x12\x1f\n\x04want\x18\x06 \x01(\x0b\x32\x0f.triune.v1.WantH\x00\x42\x07\n\x05\x66rame\"\x8e\x02\n\x08ToHolder\x12\"\n\x07welcome\x18\x01 \x01(\x0b\x32\x0f.triune.v1.BeatH\x00\x12$\n\x03job\x18\x02 \x01(\x0b\x32\x15.triune.v1.SignedPlanH\x00\x12!\n\x05offer\x18\x03 \x01(\x0b\x32\x10.triune.v1.OfferH\x00\x12!\n\x05\x61\x62ort\x18\x04 \x01(\x0b\x32\x10.triune.v1.AbortH\x00\x12\x1f\n\x04\x62\x65\x61t\x18\x05 \x01(\x0b\x32\x0f.triune.v1.BeatH\x00\x12)\n\x07\x65\x61rlier\x18\x06 \x01(\x0b\x32\x16.triune.v1.EarlierPlanH\x00\x12\x1d\n\x03\x61sk\x18\x07 \x01(\x0b\x32\x0e.triune.v1.AskH\x00\x42\x07\n\x05\x66rame\"_\n\x0bHolderHello\x12\r\n\x05major\x18\x01 \x01(\r\x12\r\n\x05minor\x18\x02 \x01(\r\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x15\n\rregistrations\x18\x04 \x03(\x0c\x12\r\n\x05terms\x18\x05 \x01(\x0c\"\\\n\nInputShare\x12\x0f\n\x07session\x18\x01 \x01(\x0c\x12\r\n\x05\x62lock\x18\x02 \x01(\t\x12\x0e\n\x06offset\x18\x03 \x01(\x04\x12\r\n\x05total\x18\x04 \x01(\x04\x12\x0f\n\x07payload\x18\x05 \x01(\x0c\"*\n\x04Want\x12\x11\n\tplan_hash\x18\x01 \x01(\x0c\x12\x0f\n\x07\x65\x61rlier\x18\x02 \x03(\x0c\"E\n\x0b\x45\x61rlierPlan\x12\x11\n\tplan_hash\x18\x01 \x01(\x0c\x12#\n\x04plan\x18\x02 \x01(\x0b\x32\x15.triune.v1.SignedPlan\")\n\x03\x41sk\x12\x11\n\tplan_hash\x18\x01 \x01(\x0c\x12\x0f\n\x07session\x18\x02 \x01(\x0c\"\x06\n\x04\x42\x65\x61t2F\n\nHolderGate\x12\x38\n\x06\x41ttach\x12\x15.triune.v1.FromHolder\x1a\x13.triune.v1.ToHolder(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,15 +33,21 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'triune.v1.holder_pb2', _glo
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FROMHOLDER']._serialized_start=62
-  _globals['_FROMHOLDER']._serialized_end=271
-  _globals['_TOHOLDER']._serialized_start=274
-  _globals['_TOHOLDER']._serialized_end=470
-  _globals['_HOLDERHELLO']._serialized_start=472
-  _globals['_HOLDERHELLO']._serialized_end=567
-  _globals['_INPUTSHARE']._serialized_start=569
-  _globals['_INPUTSHARE']._serialized_end=661
-  _globals['_BEAT']._serialized_start=663
-  _globals['_BEAT']._serialized_end=669
-  _globals['_HOLDERGATE']._serialized_start=671
-  _globals['_HOLDERGATE']._serialized_end=741
+  _globals['_FROMHOLDER']._serialized_end=304
+  _globals['_TOHOLDER']._serialized_start=307
+  _globals['_TOHOLDER']._serialized_end=577
+  _globals['_HOLDERHELLO']._serialized_start=579
+  _globals['_HOLDERHELLO']._serialized_end=674
+  _globals['_INPUTSHARE']._serialized_start=676
+  _globals['_INPUTSHARE']._serialized_end=768
+  _globals['_WANT']._serialized_start=770
+  _globals['_WANT']._serialized_end=812
+  _globals['_EARLIERPLAN']._serialized_start=814
+  _globals['_EARLIERPLAN']._serialized_end=883
+  _globals['_ASK']._serialized_start=885
+  _globals['_ASK']._serialized_end=926
+  _globals['_BEAT']._serialized_start=928
+  _globals['_BEAT']._serialized_end=934
+  _globals['_HOLDERGATE']._serialized_start=936
+  _globals['_HOLDERGATE']._serialized_end=1006
 # @@protoc_insertion_point(module_scope)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from parties.wire import common_pb2 as triune_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14triune/v1/mesh.proto\x12\ttriune.v1\x1a\x16triune/v1/common.proto\"\xb6\x02\n\tMeshFrame\x12%\n\x05hello\x18\x01 \x01(\x0b\x32\x14.triune.v1.MeshHelloH\x00\x12\x1f\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\x0f.triune.v1.DataH\x00\x12!\n\x05offer\x18\x03 \x01(\x0b\x32\x10.triune.v1.OfferH\x00\x12%\n\x07verdict\x18\x05 \x01(\x0b\x32\x12.triune.v1.VerdictH\x00\x12!\n\x05\x61\x62ort\x18\x06 \x01(\x0b\x32\x10.triune.v1.AbortH\x00\x12!\n\x05ready\x18\x07 \x01(\x0b\x32\x10.triune.v1.ReadyH\x00\x12!\n\x05probe\x18\x08 \x01(\x0b\x32\x10.triune.v1.ProbeH\x00\x12\x1f\n\x04\x65\x63ho\x18\t \x01(\x0b\x32\x0f.triune.v1.EchoH\x00\x42\x07\n\x05\x66rameJ\x04\x08\x04\x10\x05\"(\n\x05Probe\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0f\n\x07padding\x18\x02 \x01(\x0c\"\x16\n\x04\x45\x63ho\x12\x0e\n\x06number\x18\x01 \x01(\x04\"+\n\x05Ready\x12\x11\n\tplan_hash\x18\x01 \x01(\x0c\x12\x0f\n\x07session\x18\x02 \x01(\x0c\"J\n\tMeshHello\x12\r\n\x05major\x18\x01 \x01(\r\x12\r\n\x05minor\x18\x02 \x01(\r\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\tlane_port\x18\x04 \x01(\r\"\x9a\x01\n\x04\x44\x61ta\x12\x0f\n\x07session\x18\x01 \x01(\x0c\x12\x0e\n\x06\x62ranch\x18\x02 \x03(\r\x12\r\n\x05index\x18\x03 \x01(\r\x12\x11\n\tprimitive\x18\x04 \x01(\t\x12\x10\n\x08\x65lements\x18\x05 \x01(\x04\x12\r\n\x05\x64\x65pth\x18\x06 \x01(\r\x12\x0e\n\x06offset\x18\x07 \x01(\x04\x12\r\n\x05total\x18\x08 \x01(\x04\x12\x0f\n\x07payload\x18\t \x01(\x0c\x32>\n\x04Mesh\x12\x36\n\x04Link\x12\x14.triune.v1.MeshFrame\x1a\x14.triune.v1.MeshFrame(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14triune/v1/mesh.proto\x12\ttriune.v1\x1a\x16triune/v1/common.proto\"\xd7\x02\n\tMeshFrame\x12%\n\x05hello\x18\x01 \x01(\x0b\x32\x14.triune.v1.MeshHelloH\x00\x12\x1f\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\x0f.triune.v1.DataH\x00\x12!\n\x05offer\x18\x03 \x01(\x0b\x32\x10.triune.v1.OfferH\x00\x12%\n\x07verdict\x18\x05 \x01(\x0b\x32\x12.triune.v1.VerdictH\x00\x12!\n\x05\x61\x62ort\x18\x06 \x01(\x0b\x32\x10.triune.v1.AbortH\x00\x12!\n\x05ready\x18\x07 \x01(\x0b\x32\x10.triune.v1.ReadyH\x00\x12!\n\x05probe\x18\x08 \x01(\x0b\x32\x10.triune.v1.ProbeH\x00\x12\x1f\n\x04\x65\x63ho\x18\t \x01(\x0b\x32\x0f.triune.v1.EchoH\x00\x12\x1f\n\x04turn\x18\n \x01(\x0b\x32\x0f.triune.v1.TurnH\x00\x42\x07\n\x05\x66rameJ\x04\x08\x04\x10\x05\"(\n\x05Probe\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0f\n\x07padding\x18\x02 \x01(\x0c\"\x16\n\x04\x45\x63ho\x12\x0e\n\x06number\x18\x01 \x01(\x04\"+\n\x05Ready\x12\x11\n\tplan_hash\x18\x01 \x01(\x0c\x12\x0f\n\x07session\x18\x02 \x01(\x0c\"<\n\x04Turn\x12\x11\n\tplan_hash\x18\x01 \x01(\x0c\x12\x12\n\nplan_nonce\x18\x02 \x01(\t\x12\r\n\x05taken\x18\x03 \x01(\x08\"J\n\tMeshHello\x12\r\n\x05major\x18\x01 \x01(\r\x12\r\n\x05minor\x18\x02 \x01(\r\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\tlane_port\x18\x04 \x01(\r\"\x9a\x01\n\x04\x44\x61ta\x12\x0f\n\x07session\x18\x01 \x01(\x0c\x12\x0e\n\x06\x62ranch\x18\x02 \x03(\r\x12\r\n\x05index\x18\x03 \x01(\r\x12\x11\n\tprimitive\x18\x04 \x01(\t\x12\x10\n\x08\x65lements\x18\x05 \x01(\x04\x12\r\n\x05\x64\x65pth\x18\x06 \x01(\r\x12\x0e\n\x06offset\x18\x07 \x01(\x04\x12\r\n\x05total\x18\x08 \x01(\x04\x12\x0f\n\x07payload\x18\t \x01(\x0c\x32>\n\x04Mesh\x12\x36\n\x04Link\x12\x14.triune.v1.MeshFrame\x1a\x14.triune.v1.MeshFrame(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,17 +33,19 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'triune.v1.mesh_pb2', _globa
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MESHFRAME']._serialized_start=60
-  _globals['_MESHFRAME']._serialized_end=370
-  _globals['_PROBE']._serialized_start=372
-  _globals['_PROBE']._serialized_end=412
-  _globals['_ECHO']._serialized_start=414
-  _globals['_ECHO']._serialized_end=436
-  _globals['_READY']._serialized_start=438
-  _globals['_READY']._serialized_end=481
-  _globals['_MESHHELLO']._serialized_start=483
-  _globals['_MESHHELLO']._serialized_end=557
-  _globals['_DATA']._serialized_start=560
-  _globals['_DATA']._serialized_end=714
-  _globals['_MESH']._serialized_start=716
-  _globals['_MESH']._serialized_end=778
+  _globals['_MESHFRAME']._serialized_end=403
+  _globals['_PROBE']._serialized_start=405
+  _globals['_PROBE']._serialized_end=445
+  _globals['_ECHO']._serialized_start=447
+  _globals['_ECHO']._serialized_end=469
+  _globals['_READY']._serialized_start=471
+  _globals['_READY']._serialized_end=514
+  _globals['_TURN']._serialized_start=516
+  _globals['_TURN']._serialized_end=576
+  _globals['_MESHHELLO']._serialized_start=578
+  _globals['_MESHHELLO']._serialized_end=652
+  _globals['_DATA']._serialized_start=655
+  _globals['_DATA']._serialized_end=809
+  _globals['_MESH']._serialized_start=811
+  _globals['_MESH']._serialized_end=873
 # @@protoc_insertion_point(module_scope)

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class MeshFrame(_message.Message):
-    __slots__ = ("hello", "data", "offer", "verdict", "abort", "ready", "probe", "echo")
+    __slots__ = ("hello", "data", "offer", "verdict", "abort", "ready", "probe", "echo", "turn")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     OFFER_FIELD_NUMBER: _ClassVar[int]
@@ -17,6 +17,7 @@ class MeshFrame(_message.Message):
     READY_FIELD_NUMBER: _ClassVar[int]
     PROBE_FIELD_NUMBER: _ClassVar[int]
     ECHO_FIELD_NUMBER: _ClassVar[int]
+    TURN_FIELD_NUMBER: _ClassVar[int]
     hello: MeshHello
     data: Data
     offer: _common_pb2.Offer
@@ -25,7 +26,8 @@ class MeshFrame(_message.Message):
     ready: Ready
     probe: Probe
     echo: Echo
-    def __init__(self, hello: _Optional[_Union[MeshHello, _Mapping]] = ..., data: _Optional[_Union[Data, _Mapping]] = ..., offer: _Optional[_Union[_common_pb2.Offer, _Mapping]] = ..., verdict: _Optional[_Union[_common_pb2.Verdict, _Mapping]] = ..., abort: _Optional[_Union[_common_pb2.Abort, _Mapping]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ..., probe: _Optional[_Union[Probe, _Mapping]] = ..., echo: _Optional[_Union[Echo, _Mapping]] = ...) -> None: ...
+    turn: Turn
+    def __init__(self, hello: _Optional[_Union[MeshHello, _Mapping]] = ..., data: _Optional[_Union[Data, _Mapping]] = ..., offer: _Optional[_Union[_common_pb2.Offer, _Mapping]] = ..., verdict: _Optional[_Union[_common_pb2.Verdict, _Mapping]] = ..., abort: _Optional[_Union[_common_pb2.Abort, _Mapping]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ..., probe: _Optional[_Union[Probe, _Mapping]] = ..., echo: _Optional[_Union[Echo, _Mapping]] = ..., turn: _Optional[_Union[Turn, _Mapping]] = ...) -> None: ...
 
 class Probe(_message.Message):
     __slots__ = ("number", "padding")
@@ -48,6 +50,16 @@ class Ready(_message.Message):
     plan_hash: bytes
     session: bytes
     def __init__(self, plan_hash: _Optional[bytes] = ..., session: _Optional[bytes] = ...) -> None: ...
+
+class Turn(_message.Message):
+    __slots__ = ("plan_hash", "plan_nonce", "taken")
+    PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
+    PLAN_NONCE_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_FIELD_NUMBER: _ClassVar[int]
+    plan_hash: bytes
+    plan_nonce: str
+    taken: bool
+    def __init__(self, plan_hash: _Optional[bytes] = ..., plan_nonce: _Optional[str] = ..., taken: _Optional[bool] = ...) -> None: ...
 
 class MeshHello(_message.Message):
     __slots__ = ("major", "minor", "name", "lane_port")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mpc.errors import ConfigError
 
-MAJOR, MINOR = 3, 0
+MAJOR, MINOR = 4, 0
 METADATA_KEY = "triune-protocol"
 METADATA = ((METADATA_KEY, f"{MAJOR}.{MINOR}"),)
 

@@ -54,7 +54,7 @@ def test_counts_and_means(gbsg, hospitals):
     assert older.count().value == len(expected)
     mean = older.mean("tsize")
     assert mean.value == pytest.approx(expected.tsize.mean(), rel=1e-12)
-    assert mean.missing is None
+    assert mean.missing == 0
     assert set(mean.holders) == {"ada", "bert", "cleo", "dora"}
     assert mean.cost.rounds > 0
     assert set(mean.cost.bytes_sent_per_party) == {"ada", "bert", "cleo"}
@@ -399,12 +399,17 @@ def test_the_command_line_asks_the_same(hospitals):
     records = json.loads(run("query", "gbsg2", "--stat", "count", "--stat", "mean:age", "--json").stdout)
     assert records[0]["rows"] == [{"count": 686}]
     assert records[1]["rows"][0]["n"] == 686
-    assert records[1]["suppressed"] == ["age: missing"]
+    assert records[1]["suppressed"] == []
     assert "Opens" in run("query", "gbsg2", "--stat", "count", "--explain").stdout
     assert records[0]["disclosure"]["opened"][0]["opens"] == ["n"]
     told = run("query", "gbsg2", "--stat", "count", "--holder", "ada", "--holder", "bert", "--report").stdout
     assert "What this result of ada, bert discloses to eve" in told
-    job = run("query", "gbsg2", "--stat", "count", "--detach").stdout.strip()
+    job = run("query", "gbsg2", "--stat", "count", "--study", "relapse", "--detach").stdout.strip()
+    entries = hospitals.nodes["ada"].storage.ledger.earlier("gbsg2", "relapse", "nobody")
+    assert {entry.plan_hash.hex() for entry in entries} <= {job}
+    unnamed = run("query", "gbsg2", "--stat", "count", "--study", "no name")
+    assert unnamed.exit_code == 1
+    assert "cannot name a study" in unnamed.stderr
     assert json.loads(run("result", job[:12], "--json").stdout)[0]["rows"] == [{"count": 686}]
     assert job[:12] in run("jobs").stdout
     assert job in run("jobs", "--json").stdout

@@ -23,7 +23,16 @@ from parties.wire.holder_pb2 import FromHolder, HolderHello
 from parties.wire.holder_pb2_grpc import HolderGateStub
 from parties.wire.mesh_pb2 import MeshFrame
 from parties.wire.mesh_pb2_grpc import MeshStub
-from tests.faults.troubles import Gate, attached, failure, hello, holder_of, refusal_of, submit
+from tests.faults.troubles import (
+    Gate,
+    another_dataset,
+    attached,
+    failure,
+    hello,
+    holder_of,
+    refusal_of,
+    submit,
+)
 from tests.helping import HOLDERS, Hospitals, until
 
 
@@ -86,11 +95,12 @@ def test_two_jobs_at_once_do_not_mix(box: Hospitals, space: Space) -> None:
 def test_a_holder_serves_only_so_many_jobs(
     box: Hospitals, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    other = another_dataset(box, space)
     gate = Gate(monkeypatch, box, "dora")
     first = submit(space)
     assert gate.reached.wait(20)
     monkeypatch.setattr(holder, "MAX_JOBS", 1)
-    error = failure(submit(space))
+    error = failure(other.submit("count"))
     assert "serves 1 jobs already" in error.message
     assert (error.code, error.culprit in HOLDERS) == ("PLAN_REFUSED", True)
     gate.go.set()

@@ -12,8 +12,11 @@ import pytest
 
 from mpc.errors import TriuneError
 from parties.client import Space
+from parties.client.dataset import Dataset
 from parties.client.job import Job
+from parties.demo.cohort import SCHEMA_FILE
 from parties.identity import tls
+from parties.management.schema_file import load_schema
 from parties.node.computing import Computing
 from parties.node.deadlines import Deadlines
 from parties.node.holder import Holder
@@ -35,6 +38,14 @@ COMPUTE = HOLDERS[:3]
 
 def submit(space: Space, *statistics: str) -> Job:
     return space.dataset("gbsg2", holders=HOLDERS).submit(*statistics or ("count",))
+
+
+def another_dataset(box: Hospitals, space: Space) -> Dataset:
+    """The same records under another name: its questions wait for none on the first."""
+    schema = load_schema(SCHEMA_FILE).model_copy(update={"name": "gbsg2_too"})
+    for name in HOLDERS:
+        holder_of(box, name)._datasets.add(schema, box.folder / name / "part.csv")
+    return space.dataset(schema.name, holders=HOLDERS)
 
 
 def failure(job: Job) -> TriuneError:

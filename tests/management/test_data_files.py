@@ -208,6 +208,42 @@ def test_registering_opening_and_forgetting(tmp_path: Path) -> None:
         sets.remove("visits")
 
 
+def test_other_data_are_another_version_also_past_a_removal(tmp_path: Path) -> None:
+    schema_path, data = write(tmp_path, GOOD)
+    schema, more = load_schema(schema_path), GOOD + "44,1,0,I,true,2020-01-31\n"
+    sets = DataSets(tmp_path / "state", "alice")
+    changed = schema.model_copy(update={"title": "Visits"})
+    found = []
+    for text, described in ((GOOD, schema), (GOOD, schema), (more, schema), (GOOD, schema), (GOOD, changed)):
+        data.write_text(text)
+        if described is changed:
+            sets.remove("visits")
+        found.append(sets.add(described, data).version)
+        assert sets.find("visits").version == found[-1]
+    sets.remove("visits")
+    found.append(sets.add(changed, data).version)
+    assert found == [1, 1, 2, 3, 4, 4]
+    moved = tmp_path / "moved.csv"
+    moved.write_text(GOOD)
+    assert sets.add(changed, moved).version == 4
+    assert sets.add(schema.model_copy(update={"name": "other"}), data).version == 1
+
+
+def test_a_version_that_cannot_be_read_does_not_start_again(tmp_path: Path) -> None:
+    schema_path, data = write(tmp_path, GOOD)
+    sets = DataSets(tmp_path / "state", "alice")
+    sets.add(load_schema(schema_path), data)
+    kept = tmp_path / "state" / "datasets" / "visits.version"
+    assert (kept.stat().st_mode & 0o777) == 0o600
+    kept.write_text("{")
+    with pytest.raises(CatalogueError, match="last version") as refusal:
+        sets.add(load_schema(schema_path), data)
+    assert "backup" in refusal.value.remedy
+    kept.unlink()  # the registration itself knows
+    data.write_text(GOOD + "44,1,0,I,true,2020-01-31\n")
+    assert sets.add(load_schema(schema_path), data).version == 2
+
+
 def test_a_stamp_changes_with_every_registration(tmp_path: Path) -> None:
     schema_path, data = write(tmp_path, GOOD)
     sets = DataSets(tmp_path / "state", "alice")

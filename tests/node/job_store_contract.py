@@ -6,10 +6,12 @@ import dataclasses
 import hashlib
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from mpc.errors import ConfigError, StorageError
+from parties.node.history import Entry, EntryState, concerns, order
 from parties.node.jobs import Fault, Job, JobCost, State
 from parties.node.storage.base import JobStore
 from parties.node.storage.table import open_store
@@ -39,6 +41,24 @@ def released(made: Job) -> Job:
         cost=JobCost(0.5, 12, 680, 1296),
         transcripts={"bert": ("aa", "bb")},
         terms='{"minimum_count":5}',
+    )
+
+
+def entry(number: int, study: str = "", analyst: str = "eve", dataset: str = "gbsg2") -> Entry:
+    made = job(number)
+    return Entry(
+        plan_hash=made.plan_hash,
+        session=bytes(range(32)),
+        dataset=dataset,
+        study=study,
+        analyst=analyst,
+        plan=made.plan,
+        signature=made.signature,
+        created=1_700_000_000 + number // 2,
+        minimum_count=5,
+        asked=1_700_000_000.25,
+        state=EntryState.PENDING,
+        cohorts=12,
     )
 
 
@@ -93,6 +113,40 @@ class JobStoreContract:
         store.put_result(made, sealed)
         assert store.get(made.plan_hash) == made
         assert store.result(made.plan_hash) == sealed
+
+    def test_an_entry_of_the_ledger_comes_back_as_it_was(self, store: JobStore) -> None:
+        made = entry(1, "relapse")
+        for state in (EntryState.PENDING, EntryState.ANSWERED, EntryState.REFUSED):
+            changed = dataclasses.replace(made, state=state, minimum_count=7, cohorts=3)
+            store.ledger.put(changed)
+            assert store.ledger.earlier("gbsg2", "relapse", "otto") == [changed]
+        assert store.jobs() == []
+
+    def test_earlier_questions_are_those_of_the_analyst_or_the_study(self, store: JobStore) -> None:
+        entries = [
+            entry(1), entry(2, "a"), entry(3, "a", "otto"), entry(4, "b", "otto"), entry(5, "", "otto"),
+            entry(6, "a", "eve", "other"), entry(7, "b", "mallory"),
+        ]  # fmt: skip
+        for one in reversed(entries):
+            store.ledger.put(one)
+        for study in ("", "a", "b", "c"):
+            for analyst in ("eve", "otto", "nobody"):
+                for dataset in ("gbsg2", "other", "none"):
+                    wanted = [one for one in entries if concerns(one, dataset, study, analyst)]
+                    wanted.sort(key=lambda one: order(one.created, one.plan_hash))
+                    assert store.ledger.earlier(dataset, study, analyst) == wanted
+        assert store.ledger.earlier("gbsg2", "", "nobody") == []
+        assert len(store.ledger.earlier("gbsg2", "b", "otto")) == 4
+
+    def test_the_ledger_survives_a_restart(self, url: str) -> None:
+        with closing(open_store(url, "ada")) as first:
+            first.ledger.put(entry(1))
+        with closing(open_store(url, "ada")) as second:
+            assert second.ledger.earlier("gbsg2", "", "eve") == [entry(1)]
+        with closing(open_store(url, "ada", read_only=True)) as reader:
+            with pytest.raises(StorageError, match="ada"):
+                reader.ledger.put(entry(2))
+            assert reader.ledger.earlier("gbsg2", "", "eve") == [entry(1)]
 
     def test_jobs_survive_a_restart(self, url: str) -> None:
         first = open_store(url, "ada")

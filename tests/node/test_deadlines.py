@@ -16,9 +16,13 @@ def test_every_phase_outlasts_the_ones_before_it(deadlines: Deadlines) -> None:
 
 
 def check(deadlines: Deadlines) -> None:
-    assert deadlines.offers > deadlines.links  # a peer may wait for its links before it offers
+    assert deadlines.queued > deadlines.links  # a peer may wait for its links before it has the plan
+    assert deadlines.offers > deadlines.links  # and again before it offers
     assert deadlines.holder_offers > deadlines.offers  # a party that misses an offer says so to the holders
     assert deadlines.accepts > deadlines.holder_offers  # a holder that misses an offer says so to the parties
+    assert (
+        deadlines.inputs > deadlines.plans
+    )  # a holder may miss a plan from a party that waits for its input
     assert deadlines.ready > deadlines.accepts + deadlines.inputs  # a peer may miss an input
     assert deadlines.verdicts > deadlines.round  # a peer may miss a message
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.errors import IdentityError, ProtocolAbort, TriuneError
+from mpc.errors import HistoryLost, IdentityError, ProtocolAbort, TriuneError
 from mpc.privacy.terms import Terms
 from mpc.randomness import PAIR_KEY_BYTES, Address, PairKeys
 from parties.identity.consortium import Consortium
@@ -27,6 +27,8 @@ SESSION = hashlib.sha256(b"session").digest()
 NAMES = ("ada", "bert", "cleo", "dora")
 IDENTITIES = {name: Identity.generate(name) for name in NAMES}
 P = 2**255 - 19
+#: One earlier question, answered.
+EARLIER = hashlib.sha256(b"earlier").digest() + b"\2"
 HERE = Address("zero", (), 0, 1)
 
 
@@ -42,17 +44,23 @@ CONSORTIUM = Consortium(
 
 
 def tickets(plan: bytes = PLAN, attempt: int = 1) -> list[Ticket]:
-    return [handshake.make_offer(IDENTITIES[name], plan, NONCE, Terms(5), attempt) for name in NAMES[:3]]
+    return [
+        handshake.make_offer(IDENTITIES[name], plan, NONCE, Terms(5), attempt, EARLIER) for name in NAMES[:3]
+    ]
 
 
 def test_the_session_is_everybodys() -> None:
     offers = [ticket.offer for ticket in tickets()]
     for place, offer in enumerate(offers):
         offer.nonce = bytes([place]) * 32
-    want = hashlib.sha256(
-        b"triune/session/v1" + PLAN + (1).to_bytes(4, "big") + bytes(32) + b"\1" * 32 + b"\2" * 32
-    )
+    told = hashlib.sha256(EARLIER).digest()
+    nonces = b"".join(bytes([place]) * 32 + told for place in range(3))
+    want = hashlib.sha256(b"triune/session/v2" + PLAN + (1).to_bytes(4, "big") + nonces)
     assert handshake.session_of(offers) == want.digest()
+    for place in range(3):  # what one party tells of earlier questions is the same to everybody
+        changed = [type(offer).FromString(offer.SerializeToString()) for offer in offers]
+        changed[place].history = b""
+        assert handshake.session_of(changed) != want.digest()
     for place in range(3):
         changed = [type(offer).FromString(offer.SerializeToString()) for offer in offers]
         changed[place].nonce = bytes([9]) * 32
@@ -167,6 +175,26 @@ def test_terms_that_are_not_understood_are_refused_though_signed(terms: bytes) -
         handshake.check_accept(signed(accept, ACCEPT), "dora", CONSORTIUM)
     with pytest.raises(ProtocolAbort, match="terms"):
         handshake.check_offer(signed(offer, OFFER), "ada", CONSORTIUM)
+
+
+@pytest.mark.parametrize("told", [b"x", EARLIER[:-1] + b"\3", EARLIER + EARLIER, EARLIER[:32]])
+def test_a_list_of_earlier_questions_that_is_none_is_refused_though_signed(told: bytes) -> None:
+    offer = copy(OFFERED)
+    offer.history = told
+    with pytest.raises(ProtocolAbort, match="earlier questions") as refusal:
+        handshake.check_offer(signed(offer, OFFER), "ada", CONSORTIUM)
+    assert refusal.value.culprit == "ada"
+
+
+def test_earlier_questions_are_those_of_all_offers() -> None:
+    offers = [ticket.offer for ticket in tickets()]
+    assert handshake.history_of(offers) == {EARLIER[:32]}
+    offers[1].history = EARLIER[:32] + b"\1"
+    assert handshake.history_of(offers) == {EARLIER[:32]}
+    offers[2].history = b""
+    with pytest.raises(HistoryLost) as lost:
+        handshake.history_of(offers)
+    assert lost.value.culprit == "cleo"
 
 
 @given(st.data())

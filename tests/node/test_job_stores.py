@@ -9,31 +9,52 @@ from typing import ClassVar, Self
 import pytest
 
 from mpc.errors import ConfigError, StorageError
+from parties.node.history import Entry, concerns, order
 from parties.node.jobs import Job
 from parties.node.storage import table
-from parties.node.storage.base import JobStore
+from parties.node.storage.base import JobStore, Ledger
 from parties.node.storage.database import sqlite_url
 from parties.node.storage.sql import SqlStore
 from parties.node.storage.table import open_store
 from tests.node.job_store_contract import JobStoreContract
 
 
+class MemoryLedger(Ledger):
+    """Entries of this process."""
+
+    def __init__(self, owner: str, entries: dict[bytes, Entry], *, read_only: bool) -> None:
+        self._owner, self._entries, self._read_only = owner, entries, read_only
+
+    def put(self, entry: Entry) -> None:
+        if self._read_only:
+            raise StorageError(f"The memory of {self._owner} failed.", remedy="Restart.", culprit=self._owner)
+        self._entries[entry.plan_hash] = entry
+
+    def earlier(self, dataset: str, study: str, analyst: str) -> list[Entry]:
+        found = [one for one in self._entries.values() if concerns(one, dataset, study, analyst)]
+        return sorted(found, key=lambda one: order(one.created, one.plan_hash))
+
+
 class MemoryStore(JobStore):
     """Jobs of this process, by URL."""
 
-    places: ClassVar[dict[str, tuple[dict[bytes, Job], dict[bytes, bytes]]]] = {}
+    places: ClassVar[dict[str, tuple[dict[bytes, Job], dict[bytes, bytes], dict[bytes, Entry]]]] = {}
     lock = threading.Lock()
 
     def __init__(self, place: str, owner: str, *, read_only: bool) -> None:
-        self._jobs, self._results = self.places[place]
+        self._jobs, self._results, self._entries = self.places[place]
         self._owner, self._read_only = owner, read_only
 
     @classmethod
     def open(cls, url: str, owner: str, *, read_only: bool = False) -> Self:
         if read_only and url not in cls.places:
             raise ConfigError("This process holds no jobs yet.", remedy="Put one.")
-        cls.places.setdefault(url, ({}, {}))
+        cls.places.setdefault(url, ({}, {}, {}))
         return cls(url, owner, read_only=read_only)
+
+    @property
+    def ledger(self) -> Ledger:
+        return MemoryLedger(self._owner, self._entries, read_only=self._read_only)
 
     def close(self) -> None:
         pass

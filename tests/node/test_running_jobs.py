@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from mpc.errors import PeerVanished, PlanMismatch, PlanRefused, PlanReplayed, ProtocolAbort, SessionCancelled
+from mpc.errors import (
+    PeerSilent,
+    PeerVanished,
+    PlanMismatch,
+    PlanRefused,
+    PlanReplayed,
+    ProtocolAbort,
+    SessionCancelled,
+)
 from mpc.privacy.terms import Terms
 from mpc.protocols.replicated.packages import InputPackage
 from parties.demo.cohort import SCHEMA_FILE
@@ -26,7 +34,8 @@ from parties.query.compile import compile_plan
 from parties.query.plan import Plan, SignedPlan
 from parties.query.text import parse_statistic
 from parties.wire import common_pb2 as wire
-from parties.wire.holder_pb2 import InputShare
+from parties.wire.holder_pb2 import InputShare, Want
+from parties.wire.mesh_pb2 import Turn
 from parties.wire.status import to_status
 from tests.helping import member
 
@@ -71,13 +80,14 @@ def work(jobs: RunningJobs) -> Work:
     return started(jobs)
 
 
-def started(jobs: RunningJobs) -> Work:
+def started(jobs: RunningJobs, asking: bool = True) -> Work:
     asked = plan()
     signed = SignedPlan(asked.canonical(), bytes(64))
     record = Job(signed.hash, asked.nonce, "eve", signed.plan, bytes(64), 0.0, 0.0, State.RUNNING)
-    query = compile_plan(asked, SCHEMA).query
-    made = Work(1, asked, signed, query, jobs.room(signed.hash), record)
+    made = Work(1, compile_plan(asked, SCHEMA), signed, jobs.room(signed.hash), record)
     jobs.add(made)
+    if asking:
+        made.ask(made.question.query)
     return made
 
 
@@ -223,3 +233,53 @@ def test_an_offer_for_another_plan_under_the_nonce_ends_the_job(jobs: RunningJob
     ticket = handshake.make_offer(IDENTITIES["bert"], bytes(32), work.plan.nonce, Terms(5))
     jobs.on_offer("bert", ticket.offer)
     assert isinstance(work.error, PlanMismatch)
+
+
+def test_an_accept_before_the_question_is_known_waits_for_it(jobs: RunningJobs) -> None:
+    work = started(jobs, asking=False)
+    accepted(jobs, work, "dora")
+    assert work.room.collect("accept", ["dora"], 0)
+    with pytest.raises(ProtocolAbort, match="not agreed yet"):
+        work.query  # noqa: B018 - it must not be there
+    early = InputShare(session=SESSION, block="counts", offset=0, total=24, payload=bytes(24))
+    jobs.on_share("dora", early)  # nobody has asked for it: not listened to
+    work.ask(work.question.query)
+    accepted(jobs, work, "emil")
+    for holder in ("dora", "emil"):
+        for piece in pieces(work, holder):
+            jobs.on_share(holder, piece)
+    assert work.room.collect("input", work.holders, 0) == {"dora": True, "emil": True}
+
+
+def test_a_peers_turn_is_for_the_plan_that_this_party_has(jobs: RunningJobs, work: Work) -> None:
+    for taken, kind in ((False, running.QUEUED), (True, running.TURN)):
+        turn = Turn(plan_hash=work.signed.hash, plan_nonce=work.plan.nonce, taken=taken)
+        jobs.on_turn("bert", turn)
+        assert work.room.collect(kind, ["bert"], 0) == {"bert": turn}
+    with pytest.raises(ProtocolAbort, match="bert"):
+        jobs.on_turn("bert", Turn(plan_hash=b"x", plan_nonce=work.plan.nonce))
+    jobs.on_turn("bert", Turn(plan_hash=bytes(32), plan_nonce=work.plan.nonce))
+    assert isinstance(work.error, PlanMismatch)
+
+
+def test_an_offer_for_no_job_is_not_kept(jobs: RunningJobs) -> None:
+    ticket = handshake.make_offer(IDENTITIES["bert"], bytes(32), "00" * 16, Terms(5))
+    jobs.on_offer("bert", ticket.offer)
+    with pytest.raises(PeerSilent):
+        jobs.room(bytes(32)).collect("offer", ["bert"], 0)
+
+
+def test_a_holder_gets_the_plans_of_the_list_and_no_others(jobs: RunningJobs, work: Work) -> None:
+    known = SignedPlan(b"earlier", bytes(64))
+    work.remember({known.hash: known})
+
+    def want(*hashes: bytes) -> Want:
+        return Want(plan_hash=work.signed.hash, earlier=hashes)
+
+    assert jobs.on_want("dora", want(known.hash)) == [known]
+    assert jobs.on_want("eve", want(known.hash)) == []  # it does not take part
+    assert jobs.on_want("dora", Want(plan_hash=bytes(32), earlier=[known.hash])) == []
+    for bad in (want(), want(*[known.hash] * 65), want(bytes(32)), want(known.hash, b"")):
+        with pytest.raises(ProtocolAbort, match="dora") as refusal:
+            jobs.on_want("dora", bad)
+        assert refusal.value.culprit == "dora"

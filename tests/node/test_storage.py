@@ -27,8 +27,8 @@ from mpc.errors import ConfigError, StorageError
 from parties.node import migrations
 from parties.node.storage import database, migration
 from parties.node.storage.database import LOCK_TIMEOUT_S, open_database, sqlite_url
-from parties.node.storage.sql import METADATA
 from parties.node.storage.table import open_store
+from parties.node.storage.tables import METADATA
 from tests.node.job_store_contract import job, released
 
 OPEN = "import sys; from parties.node.storage.table import open_store; open_store(sys.argv[1], 'ada').close()"
@@ -148,7 +148,21 @@ def test_a_migration_that_was_cut_off_has_not_happened(url: str, monkeypatch: py
             open_database(url)
     assert tables(url) == set()
     opened(url)
-    assert tables(url) == {"alembic_version", "jobs", "results"}
+    assert tables(url) == {"alembic_version", "jobs", "results", "ledger"}
+
+
+def test_a_database_of_the_first_version_keeps_its_jobs(url: str) -> None:
+    with closing(open_store(url, "ada")) as store:
+        store.put(job(1))
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE ledger"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    engine.dispose()
+    with closing(open_store(url, "ada")) as store:
+        assert store.jobs() == [job(1)]
+        assert store.ledger.earlier("gbsg2", "", "eve") == []
+    assert "ledger" in tables(url)
 
 
 def test_several_processes_open_a_new_database_at_once(url: str) -> None:
@@ -255,5 +269,6 @@ def test_sqlite_is_written_ahead_and_a_writer_waits(tmp_path: Path) -> None:
     engine = open_database(sqlite_url(tmp_path / "jobs.sqlite"))
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == LOCK_TIMEOUT_S * 1000
     engine.dispose()

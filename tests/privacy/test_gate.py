@@ -11,7 +11,7 @@ import pytest
 
 import mpc
 import parties
-from mpc.privacy.gate import Gate, Released
+from mpc.privacy.gate import Gate, Released, Ruled
 from mpc.randomness import OnceLedger
 from mpc.simulation import run_parties
 
@@ -37,20 +37,21 @@ def test_the_gate_alone_makes_what_may_be_sealed() -> None:
 
 @pytest.mark.parametrize("broken", [0, 1])
 def test_what_does_not_pass_is_zero(broken: int) -> None:
-    passed, values = np.array([1, 0, 1]), np.array([7, 8, 9, -5])
+    passed, counts, sums = np.array([1, 0, 1]), np.array([7, 8, 9]), np.array([7, 8, 9, -5])
 
     def program(session: Any) -> Any:
-        flags = session.input(passed, 0, bound=1)
-        gate = Gate(flags, session.input(np.array(broken), 1, bound=1))
-        secret = session.input(values, 2, bound=10)
-        computed = (session.input(np.array([1, 1, 0]), 0, bound=1), secret[:3], [0, 1, 2])
-        return gate.release(secret, [0, 1, 2, 1], [computed]).words
+        gate = Gate(session.input(passed, 0, bound=1), session.input(np.array(broken), 1, bound=1))
+        shown, secret = session.input(counts, 2, bound=10), session.input(sums, 2, bound=10)
+        one_flag_each = Ruled(session.input(np.array([1, 1, 0]), 0, bound=1), shown, [0, 1, 2])
+        flags = session.input(np.array([1, 0, 1]), 0, bound=1)
+        shared_flags = Ruled(flags, secret, [0, 2, 1], of=[0, 0, 1, 2])
+        return gate.release(shown, [one_flag_each, shared_flags]).words
 
     opened = run_parties(program, ledgers=OnceLedger)[0].result.tolist()
     if broken:
-        assert opened == [2, 0, 2] + [0] * 10
+        assert opened == [2, 0, 2] + [0] * 16
     else:
-        assert opened == [1, 0, 1, 7, 0, 9, 0, 1, 0, 0, 7, 0, 0]
+        assert opened == [1, 0, 1, 7, 0, 9, 1, 0, 0, 7, 0, 0, 1, 0, 0, 7, 8, 0, 0]
 
 
 def test_it_does_not_show() -> None:

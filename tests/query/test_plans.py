@@ -27,7 +27,9 @@ NAMES = ("alice", "bob", "carol", "dora", "eve")
 IDENTITIES = {name: Identity.generate(name) for name in NAMES}
 SCHEMA = load_schema(SCHEMA_FILE)
 REGISTRATIONS = [
-    Registration(dataset="gbsg2", holder=name, rows_at_most=100 * (place + 1), catalogue=SCHEMA)
+    Registration(
+        dataset="gbsg2", holder=name, rows_at_most=100 * (place + 1), version=1 + place // 2, catalogue=SCHEMA
+    )
     for place, name in enumerate(("alice", "bob", "dora"))
 ]
 
@@ -85,8 +87,8 @@ def test_an_altered_or_foreign_plan_is_refused() -> None:
     "change",
     [
         lambda data: b" " + data,
-        lambda data: data.replace(b'"version":2', b'"version":1'),
-        lambda data: data.replace(b'"version":2', b'"version":2,"x":1'),
+        lambda data: data.replace(b'"version":3', b'"version":2'),
+        lambda data: data.replace(b'"version":3', b'"version":3,"x":1'),
         lambda data: data[:-1],
         lambda data: data.replace(b'"parameters":{}', b'"parameters":{"bins":1.5}'),
         lambda data: data.replace(b'"parameters":{}', b'"parameters":{"bins":true}'),
@@ -116,6 +118,11 @@ def test_bytes_that_are_not_the_canonical_form_are_refused(change: Any) -> None:
             lambda: plan(holders=(plan().holders[0].model_copy(update={"rows_at_most": 7}),)),
             PlanInvalid,
             "alice",
+        ),
+        (
+            lambda: plan(holders=(plan().holders[0].model_copy(update={"version": 2}),)),
+            PlanInvalid,
+            "alice does not hold",
         ),
         (lambda: plan("mean:tsise"), PlanInvalid, "Did you mean tsize"),
         (lambda: plan("mean:tgrade"), PlanInvalid, "category"),
@@ -180,3 +187,27 @@ def test_every_plan_has_its_own_nonce_and_recipient_key() -> None:
     first, second = plan(), plan()
     assert first.nonce != second.nonce
     assert first.recipient_key != second.recipient_key
+
+
+def asked_in(study: str) -> Plan:
+    return make_plan(
+        IDENTITIES["eve"], CONSORTIUM, REGISTRATIONS, SCHEMA, [parse_statistic("count")], now=NOW, study=study
+    )
+
+
+def test_a_plan_says_which_data_and_which_study() -> None:
+    assert [part.version for part in plan().holders] == [1, 1, 2]
+    assert plan().study == ""
+    for study in ("relapse_2026", "_", "a" * 64):
+        made = asked_in(study)
+        assert parse_plan(made.canonical()).study == study
+
+
+@pytest.mark.parametrize("study", ["1st", "a b", "a" * 65, "é", "a\n"])
+def test_a_study_has_a_name_as_data_sets_have(study: str) -> None:
+    with pytest.raises(PlanInvalid, match="cannot name a study") as refusal:
+        asked_in(study)
+    assert refusal.value.remedy
+    data = plan().model_copy(update={"study": study}).canonical()
+    with pytest.raises(PlanInvalid, match="study"):
+        parse_plan(data)

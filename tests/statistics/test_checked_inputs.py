@@ -30,8 +30,8 @@ def rows(make_rows: Callable[..., Rows]) -> list[Rows]:
 def _lying(monkeypatch: pytest.MonkeyPatch, block: str, place: int, word: int) -> None:
     honest = JointQuery.at_holder
 
-    def at_holder(self: JointQuery, given: Rows, holder: int) -> dict[str, Any]:
-        words = honest(self, given, holder)
+    def at_holder(self: JointQuery, given: Rows, holder: int, memory: Any = None) -> dict[str, Any]:
+        words = honest(self, given, holder, memory)
         if holder == 1:
             words[block][place] = word
         return words
@@ -43,8 +43,8 @@ def _lying(monkeypatch: pytest.MonkeyPatch, block: str, place: int, word: int) -
     ("block", "place", "word"),
     [
         ("counts", 0, 31), ("counts", 0, -1), ("counts", 0, 2**62), ("counts", 0, -(2**63)),
-        ("counts", 1, 10**6), ("sums", 0, 2**47), ("sums", 1, 2**LIMB_BITS), ("sums", 1, -1),
-        ("sums", 2, 2**62), ("sums", 2, 5 - 2**63),
+        ("sums", 0, 10**6), ("sums", 1, 2**47), ("sums", 2, 2**LIMB_BITS), ("sums", 2, -1),
+        ("sums", 3, 2**62), ("sums", 3, 5 - 2**63),
     ],
 )  # fmt: skip
 def test_what_a_holder_cannot_have_suppresses_the_result(
@@ -75,7 +75,7 @@ def test_under_the_minimum_count_the_flag_stays_closed(
     ask: Callable[..., Any], make_rows: Callable[..., Rows], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = [make_rows({"x": [1]}) for _ in AT_MOST]
-    _lying(monkeypatch, "sums", 1, -1)
+    _lying(monkeypatch, "sums", 2, -1)
     answer = ask(COLUMNS, few, REQUESTS, k=5, rows_at_most=AT_MOST)
     assert set(answer.opened.tolist()) == {0}
     assert all(value is None for outcome in answer.outcomes for value in outcome.values.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -83,14 +84,17 @@ def test_correlations_are_pairwise_complete_and_nan_without_variance(
     assert math.isnan(want.loc["x", "c"])
 
 
-def test_missing_values_are_counted_under_the_same_rule(
+def test_missing_values_open_with_the_others_unless_the_schema_protects_them(
     ask: Callable[..., Any], make_rows: Callable[..., Rows]
 ) -> None:
-    for gaps, shown in ((5, 10), (4, None)):
+    protected = {"x": replace(PAIR["x"], missing_protected=True)}
+    for gaps in (5, 4):
         column = [None] * gaps + [100] * 20
         parts = [make_rows({"x": column}), make_rows({"x": [None] * 5 + [300] * 20})]
         (outcome,) = ask(PAIR, parts, [Asked("mean", ("x",))], k=5).outcomes
-        assert outcome.values == {"n": 40, "missing": shown, "mean": 2.0}
+        assert outcome.values == {"n": 40, "missing": gaps + 5, "mean": 2.0}
+        (outcome,) = ask(protected, parts, [Asked("mean", ("x",))], k=5).outcomes
+        assert outcome.values == {"n": 40, "missing": 10 if gaps == 5 else None, "mean": 2.0}
 
 
 def test_a_filter_that_selects_nobody_is_answered_like_a_small_cell(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,11 +16,11 @@ from mpc.encoding import INTEGER
 from mpc.errors import ProtocolAbort
 from mpc.privacy.terms import Terms
 from mpc.statistics import table
-from mpc.statistics.moments import MISSING, N, count_present
+from mpc.statistics.moments import N, counted, missing_sums, present_cohorts
 from mpc.statistics.parameters import exact_number
 from mpc.statistics.program import Block, Given, RowProgram, Target
 from mpc.statistics.results import TableResult
-from mpc.statistics.rows import ColumnSpec, Rows
+from mpc.statistics.rows import ColumnSpec, Mask, Rows
 from mpc.statistics.statistic import Quantity, Statistic
 from parties.client import connect
 from parties.query.text import parse_statistic
@@ -47,15 +48,22 @@ class Share(Statistic):
         return {"from": numbers[0]}
 
     def quantities(self) -> tuple[Quantity, ...]:
-        return (Quantity(N), Quantity(MISSING), Quantity("reaching"))
+        return (*counted(self.specs[0]), Quantity("reaching"))
 
-    def summarise(self, rows: Rows) -> list[int]:
+    def cohorts(self, rows: Rows) -> list[Mask]:
         (column,) = self.specs
-        words = rows.words[column.name][rows.present[column.name]]
-        return [
-            *count_present(rows, column.name),
-            int((words >= self.given["from"] * column.scale.factor).sum()),
-        ]
+        present = rows.present[column.name]
+        return [present, present & (rows.words[column.name] >= self._least)]
+
+    def sums(self, rows: Rows) -> list[int]:
+        return missing_sums(rows, self.specs[0])
+
+    def cuts(self) -> Mapping[str, Sequence[int]]:
+        return {self.columns[0]: [self._least]}
+
+    @property
+    def _least(self) -> int:
+        return math.ceil(self.given["from"] * self.specs[0].scale.factor)
 
     def finish(self, opened: Mapping[str, int | None]) -> dict[str, Any]:
         n, reaching = opened[N], opened["reaching"]
@@ -107,8 +115,8 @@ class SumOfSquares(Statistic):
     def quantities(self) -> tuple[Quantity, ...]:
         return (Quantity(N),)
 
-    def summarise(self, rows: Rows) -> list[int]:
-        return count_present(rows, self.specs[0].name)[:1]
+    def cohorts(self, rows: Rows) -> list[Mask]:
+        return present_cohorts(rows, self.specs[0])
 
     def targets(self) -> tuple[Target, ...]:
         return (Squares("energy", N, extreme=False, column=self.specs[0]),)

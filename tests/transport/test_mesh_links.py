@@ -62,7 +62,7 @@ class Peer:
 
     def start(self) -> None:
         ignore: Callable[..., None] = lambda *_: None  # noqa: E731
-        events = MeshEvents(self.offered, ignore, ignore, ignore, ignore)
+        events = MeshEvents(self.offered, ignore, ignore, ignore, ignore, ignore)
         self.mesh = Mesh(self.identity, self.consortium, events, self.timeout_s)
         self.server = grpc.server(futures.ThreadPoolExecutor(8), options=tls.SERVER_OPTIONS)
         self.mesh.register(self.server)

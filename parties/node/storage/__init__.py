@@ -1,5 +1,5 @@
-"""Where a compute party's jobs and sealed results lie: one class a kind of store, listed in `table`.
+"""Where a compute party's jobs, sealed results and ledger lie: one class a kind of store, listed in `table`.
 
 Lives here: the interface, SQL stores, opening a database on the current schema (`node.migrations`).
-May come in: jobs, and results sealed to their recipient. No key and no share ever lies here.
+May come in: jobs, results sealed to their recipient, plans that were answered; never a key or a share.
 """

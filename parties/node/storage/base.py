@@ -1,11 +1,27 @@
-"""What a store of jobs is."""
+"""What a store of jobs is, and the ledger beside it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from typing import Self
 
+from parties.node.history import Entry
 from parties.node.jobs import Job
+
+
+class Ledger(ABC):
+    """The questions that one party answered, or refused for earlier ones; any thread may call.
+
+    Every method raises `StorageError`, which names this party, if the store fails. A plan has one entry.
+    """
+
+    @abstractmethod
+    def put(self, entry: Entry) -> None:
+        """Insert or update; when it returns, a power cut does not undo it."""
+
+    @abstractmethod
+    def earlier(self, dataset: str, study: str, analyst: str) -> list[Entry]:
+        """What `history.concerns` a new question, in whatever state, by the plans' times and then hashes."""
 
 
 class JobStore(ABC):
@@ -23,6 +39,11 @@ class JobStore(ABC):
         `read_only` makes, changes and locks nothing: a running node does not notice. Raises `ConfigError`,
         without the URL's password, for a store that cannot be opened, or not by this version.
         """
+
+    @property
+    @abstractmethod
+    def ledger(self) -> Ledger:
+        """The earlier questions, kept in the same place."""
 
     @abstractmethod
     def close(self) -> None:

@@ -33,7 +33,7 @@ from parties.node.transport.probing import Measured, Prober
 from parties.node.transport.vanished import vanished
 from parties.wire import status, version
 from parties.wire.common_pb2 import Abort, Offer, Verdict
-from parties.wire.mesh_pb2 import DESCRIPTOR, MeshFrame, MeshHello, Ready
+from parties.wire.mesh_pb2 import DESCRIPTOR, MeshFrame, MeshHello, Ready, Turn
 
 _log = structlog.get_logger("triune.mesh")
 
@@ -70,6 +70,7 @@ class MeshEvents:
     verdict: Callable[[str, Verdict], None]
     abort: Callable[[str, Abort], None]
     link: Callable[[str, bool], None]
+    turn: Callable[[str, Turn], None]
 
 
 #: The RPC as the .proto file names it. Frames travel serialised: the framing knows how not to copy payloads.
@@ -343,6 +344,7 @@ class Mesh:
             "ready": self._events.ready,
             "verdict": self._events.verdict,
             "abort": self._events.abort,
+            "turn": self._events.turn,
         }
         if kind is None or kind not in handlers:
             raise ProtocolAbort(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
+from collections.abc import Iterator
+from fractions import Fraction
 from typing import Annotated, Any, Final, Literal, NoReturn
 
 import numpy as np
@@ -56,6 +59,10 @@ class Node(BaseModel):
         return 1
 
     @abstractmethod
+    def cuts(self, specs: Columns) -> Iterator[tuple[str, int]]:
+        """Columns, and words from which on it may be true of other rows. Presence is no cut."""
+
+    @abstractmethod
     def check(self, specs: Columns) -> None:
         """`PlanInvalid` for columns that are not there, and what their kind does not allow."""
 
@@ -95,6 +102,9 @@ class Comparison(_OfColumn):
         if spec.kind == "category" and self.op not in ("==", "!="):
             raise PlanInvalid(f"The levels of {spec.name} have no order.", remedy="Use ==, != or in.")
 
+    def cuts(self, specs: Columns) -> Iterator[tuple[str, int]]:
+        yield from _around(self.column, word_of(specs[self.column], self.literal))
+
     def truth(self, rows: Rows, specs: Columns) -> Truth:
         word = word_of(specs[self.column], self.literal)
         return _known(rows.present[self.column], compared(rows.words[self.column], self.op, word))
@@ -115,6 +125,10 @@ class Membership(_OfColumn):
         for literal in self.literals:
             word_of(specs[self.column], literal)
 
+    def cuts(self, specs: Columns) -> Iterator[tuple[str, int]]:
+        for literal in self.literals:
+            yield from _around(self.column, word_of(specs[self.column], literal))
+
     def truth(self, rows: Rows, specs: Columns) -> Truth:
         wanted = [word_of(specs[self.column], literal) for literal in self.literals]
         hit = np.isin(rows.words[self.column], [int(word) for word in wanted if word.denominator == 1])
@@ -128,6 +142,9 @@ class IsMissing(_OfColumn):
 
     def __str__(self) -> str:
         return f"missing({self.column})"
+
+    def cuts(self, specs: Columns) -> Iterator[tuple[str, int]]:  # noqa: ARG002 - one interface for all nodes
+        yield from ()
 
     def truth(self, rows: Rows, specs: Columns) -> Truth:  # noqa: ARG002 - one interface for all nodes
         present = rows.present[self.column]
@@ -146,6 +163,10 @@ class _OfTerms(Node):
     @property
     def depth(self) -> int:
         return 1 + max(term.depth for term in self.terms)
+
+    def cuts(self, specs: Columns) -> Iterator[tuple[str, int]]:
+        for term in self.terms:
+            yield from term.cuts(specs)
 
     def check(self, specs: Columns) -> None:
         for term in self.terms:
@@ -199,6 +220,9 @@ class Not(Node):
     def depth(self) -> int:
         return 1 + self.term.depth
 
+    def cuts(self, specs: Columns) -> Iterator[tuple[str, int]]:
+        yield from self.term.cuts(specs)
+
     def check(self, specs: Columns) -> None:
         self.term.check(specs)
 
@@ -210,6 +234,12 @@ class Not(Node):
 Expression = Annotated[Comparison | Membership | IsMissing | And | Or | Not, Field(discriminator="node")]
 for _kind in (And, Or, Not):
     _kind.model_rebuild()
+
+
+def _around(column: str, word: Fraction) -> Iterator[tuple[str, int]]:
+    """Where comparisons with a literal change: at it, and beyond it."""
+    yield column, math.ceil(word)
+    yield column, math.floor(word) + 1
 
 
 def _known(present: Mask, hit: Mask) -> Truth:

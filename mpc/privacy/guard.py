@@ -1,0 +1,326 @@
+"""Rule `differencing`: a question is answered only if no difference with earlier answers tells of a few.
+
+The counts of a question are of *cohorts*, sets of records. Whoever knows the sizes (or sums) of several can
+add and subtract them: all patients less those under 90, or Denning's trackers. Such a combination is a
+function of the records; if it is zero for all but fewer than k of them, it tells of those few.
+
+Earlier and new cohorts together cut the attribute space into public *atoms*, on which all of them are
+constant (`Layer.told`). Which combinations are worth a look follows from that in public (`combinations`). How
+many records of which holder an atom has, and which cohorts opened, are secrets: each holder shares its own
+counts of records by atom, and the parties keep shares of what opened before. On shares: a cohort that stayed
+closed drops out of a combination; what is left is looked at atom by atom; the records where it is not zero
+must pass the minimum count, as a count of its own would. One bit opens, to the parties: whether all do.
+
+Cohorts of which the records have changed since (`drifted`) are compared in pairs, by the sizes of the
+symmetric differences that holders count from the masks that they keep.
+
+Dinur and Nissim (PODS 2003) show what no such rule can stop: exact answers to very many questions. So a study
+may ask of a limited number of cohorts (rule `cohort-budget`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+import mpc
+from mpc.encoding import Words
+from mpc.errors import RangeError, TooClose
+from mpc.privacy.combinations import Combinations, combinations
+from mpc.privacy.minimum_count import passes
+from mpc.privacy.terms import Terms
+
+if TYPE_CHECKING:
+    from mpc.session import Session
+    from mpc.tensor import SecretTensor
+
+RULE: Final = "differencing"
+BUDGET: Final = "cohort-budget"
+WHY: Final = f"whether the question is too close to earlier ones (rule {RULE}): one bit"
+Masks = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """Cohorts of records that have a value in `present`, over the atoms that they make.
+
+    `told` `[cohorts, atoms]`; the first `old` are earlier ones'. `members[c]`: the place of the count that
+    opens cohort c, earlier ones' counts first. `missing` `[columns, atoms]`: atoms of records without a value
+    in a column whose gaps are nobody's secret; `depends` `[cohorts, columns]`: which cohorts ask for that
+    column. A difference that lies in such gaps alone tells how many there are, and that is allowed.
+    """
+
+    told: Masks
+    old: int
+    members: Integers
+    present: tuple[str, ...]
+    missing: Masks
+    depends: Masks
+
+    @property
+    def atoms(self) -> int:
+        """How many."""
+        return int(self.told.shape[1])
+
+    @cached_property
+    def found(self) -> Combinations:
+        """What is worth a look."""
+        return combinations(self.told, self.old)
+
+    @cached_property
+    def _depends(self) -> Masks:
+        """`[distinct cohorts, columns]`."""
+        copies = [self.depends[list(group)].any(0) for group in self.found.copies]
+        return np.array(copies, dtype=np.bool_).reshape(len(copies), self.depends.shape[1])
+
+    def _gaps(self, used: Masks) -> Masks:
+        """`[n, atoms]`: where only gaps are, for combinations of these `[n, distinct]` cohorts."""
+        columns = (used.astype(np.int64) @ self._depends.astype(np.int64)) > 0
+        gaps: Masks = (columns.astype(np.int64) @ self.missing.astype(np.int64)) > 0
+        return gaps
+
+    @cached_property
+    def pairs(self) -> tuple[Integers, Integers, Masks]:
+        """Two distinct cohorts each, and the atoms that count of their difference."""
+        found = self.found.pairs
+        used = np.zeros((len(found.first), len(self.found.copies)), dtype=np.bool_)
+        rows = np.arange(len(found.first))
+        used[rows, found.first] = used[rows, found.second] = True
+        counted = found.support & ~self._gaps(used)
+        kept = counted.any(1)
+        return found.first[kept], found.second[kept], counted[kept]
+
+    @cached_property
+    def entries(self) -> Entries:
+        """The larger combinations, atom by atom."""
+        found = self.found
+        everything = np.ones((1, self.atoms), dtype=np.bool_)
+        return Entries.of(
+            np.column_stack([found.coefficients, found.constant]),
+            np.concatenate([found.distinct, everything]),
+            self._gaps(found.coefficients != 0),
+        )
+
+    def places(self, masks: Masks) -> Integers:
+        """`[rows]` the atom of each row, by its memberships `[cohorts, rows]`. `RangeError` if it has
+        none."""
+        weights = np.random.default_rng(_SEED).integers(1, 2**63, len(masks), dtype=np.uint64)
+        keys, wanted = _hashes(masks, weights), _hashes(self.told, weights)
+        order = np.argsort(wanted)
+        found = order[np.searchsorted(wanted[order], keys).clip(max=self.atoms - 1)]
+        if np.any(wanted[found] != keys):
+            raise RangeError(
+                "A holder has a record that belongs to a combination of cohorts that cannot be.",
+                remedy="Make sure that all parties run the same version, and report it.",
+            )
+        places: Integers = found.astype(np.int64)
+        return places
+
+
+#: Pairs times atoms that are summed at once.
+_CHUNK: Final = 1 << 22
+#: Rows of a holder, with those that are gone.
+MAX_ROWS: Final = 2 * 10**9
+#: Any fixed numbers will do: they tell memberships apart, and protect nothing.
+_SEED: Final = 20160768
+
+
+def _hashes(masks: Masks, weights: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """`[n]` of the columns of `[cohorts, n]`: sums of weights modulo 2^64, eight cohorts at a time."""
+    total = np.zeros(masks.shape[1], dtype=np.uint64)
+    bits = np.unpackbits(np.arange(256, dtype=np.uint8).reshape(-1, 1), axis=1).astype(np.uint64)
+    padded = np.zeros(-(-len(masks) // 8) * 8, dtype=np.uint64)
+    padded[: len(masks)] = weights
+    for packed, eight in zip(np.packbits(masks, axis=0), padded.reshape(-1, 8), strict=True):
+        total += (bits * eight).sum(1, dtype=np.uint64)[packed]
+    return total
+
+
+@dataclass(frozen=True, eq=False)
+class Entries:
+    """Combinations, entry by entry: combination `row[e]` on atom `atom[e]` is the sum of its terms.
+
+    Term t adds `factor[t]` times the flag of `cohort[t]` to entry `entry[t]`; the last cohort is all records,
+    whose number is known.
+    """
+
+    rows: int
+    row: Integers
+    atom: Integers
+    entry: Integers
+    cohort: Integers
+    factor: Integers
+
+    @classmethod
+    def of(cls, coefficients: Integers, distinct: Masks, gaps: Masks) -> Entries:
+        """Of `[c, cohorts]` coefficients over `[cohorts, atoms]`; without those in `gaps`."""
+        touched = ((coefficients != 0).astype(np.float32) @ distinct.astype(np.float32) > 0) & ~gaps
+        row, atom = np.nonzero(touched)
+        number = np.full(touched.shape, -1, dtype=np.int64)
+        number[row, atom] = np.arange(row.size)
+        combination, cohort = np.nonzero(coefficients)
+        term, place = np.nonzero(distinct[cohort] & touched[combination])
+        entry = number[combination[term], place]
+        factor = coefficients[combination, cohort][term]
+        return cls(len(coefficients), row, atom, entry, cohort[term], factor)
+
+
+_NONE: Final[Integers] = np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Guard:
+    """What a question is compared with: public, the same at holders, parties and the recipient.
+
+    `earlier`: counts of earlier questions, the last `drifted` of them over records that have changed.
+    `counts`: of the question. `layers`: of those that have not.
+    """
+
+    earlier: int
+    drifted: int
+    counts: int
+    layers: tuple[Layer, ...]
+
+    @property
+    def cohorts(self) -> int:
+        """How many distinct cohorts have been asked for with this question; those that drifted count
+        singly."""
+        return len(self.layers[0].found.copies) + self.drifted if self.layers else self.earlier + self.counts
+
+    @property
+    def elements(self) -> int:
+        """Words of the block that each holder shares: records by atom; then, of drifted cohorts,
+        differences."""
+        pairs = self.drifted * self.counts
+        return sum(layer.atoms for layer in self.layers) + (pairs + 1 if pairs else 0)
+
+    def most(self, rows: int) -> int:
+        """The greatest word of that block, of a holder with at most so many rows now."""
+        return MAX_ROWS if self.drifted else rows
+
+    def at_holder(
+        self, earlier: Masks, drifted: Masks, own: Masks, present: Sequence[npt.NDArray[np.bool_]]
+    ) -> Words:
+        """That block. `earlier` `[earlier - drifted, rows]`, `own` `[counts, rows]`.
+
+        `drifted` `[drifted, rows and those that are gone]`. `present[l]`: the rows of layer l.
+        """
+        every = np.concatenate([earlier, own])
+        numbers = {
+            place: at
+            for at, place in enumerate(
+                (*range(len(earlier)), *range(self.earlier, self.earlier + self.counts))
+            )
+        }
+        parts: list[Words] = []
+        for layer, rows in zip(self.layers, present, strict=True):
+            masks = every[[numbers[int(place)] for place in layer.members]][:, rows]
+            parts.append(np.bincount(layer.places(masks), minlength=layer.atoms))
+        if self.drifted and self.counts:
+            now = np.zeros((len(own), drifted.shape[1]), dtype=np.bool_)
+            now[:, : own.shape[1]] = own
+            differences = [np.count_nonzero(drifted ^ mask, axis=1) for mask in now]
+            parts += [np.concatenate(differences), np.array([drifted.shape[1]])]
+        return np.concatenate(parts).astype(np.int64) if parts else _NONE
+
+    def too_close(
+        self,
+        session: Session,
+        shared: SecretTensor,
+        opened: SecretTensor | None,
+        opens: SecretTensor,
+        terms: Terms,
+    ) -> SecretTensor | None:
+        """1 if a difference tells of fewer than k records, else 0; None if there is nothing to compare.
+
+        `shared` `[holders, elements]`; `opened` `[earlier]` and `opens` `[counts]`: 0/1, what has opened and
+        what would. Opens nothing. About 30 rounds, whatever the number of cohorts.
+        """
+        flags = opens if opened is None else mpc.concat([opened, opens])
+        parts = np.cumsum([layer.atoms for layer in self.layers]).tolist()
+        branches = [
+            partial(_layer, layer, shared[:, end - layer.atoms : end], flags, terms)
+            for layer, end in zip(self.layers, parts, strict=True)
+        ]
+        if self.drifted and self.counts:
+            start = parts[-1] if parts else 0
+            branches.append(partial(self._drifted, shared[:, start:], flags, terms))
+        found = [one for part in session.gather(*branches) for one in part]
+        if not found:
+            return None
+        return mpc.concat(found).sum() > 0
+
+    def _drifted(self, shared: SecretTensor, flags: SecretTensor, terms: Terms) -> list[SecretTensor]:
+        """Of pairs with cohorts whose records have changed: their symmetric difference, and its
+        complement."""
+        differences, total = shared[:, :-1], shared[:, -1:]
+        complements = total.broadcast_to(differences.shape) - differences
+        small = 1 - _pass(mpc.concat([differences, complements], 1), terms)
+        earlier = np.tile(np.arange(self.earlier - self.drifted, self.earlier), self.counts)
+        own = np.repeat(np.arange(self.earlier, self.earlier + self.counts), self.drifted)
+        both = flags[earlier] * flags[own]
+        return [mpc.concat([both, both]) * small.view(bound=1)]
+
+
+def _layer(layer: Layer, records: SecretTensor, flags: SecretTensor, terms: Terms) -> list[SecretTensor]:
+    """0/1 words, 1 for each combination that tells of fewer than k records."""
+    known = _any_copy(layer, flags)
+    found = []
+    first, second, counted = layer.pairs
+    if first.size:
+        step = max(1, _CHUNK // layer.atoms)
+        parts = [counted[start : start + step].T for start in range(0, first.size, step)]
+        sizes = mpc.concat([records @ part.astype(np.int64) for part in parts], 1)
+        found.append((known[first] * known[second]) * (1 - _pass(sizes, terms)).view(bound=1))
+    if layer.entries.row.size:
+        found.append(_combined(layer.entries, records, known, terms))
+    return found
+
+
+def _any_copy(layer: Layer, flags: SecretTensor) -> SecretTensor:
+    """`[distinct]` whether any of the counts opens that are of the same cohort."""
+    groups = [layer.members[list(group)] for group in layer.found.copies]
+    first = flags[[int(group[0]) for group in groups]]
+    several = [place for place, group in enumerate(groups) if len(set(group.tolist())) > 1]
+    if not several:
+        return first
+    totals = mpc.stack([flags[sorted(set(groups[place].tolist()))].sum() for place in several])
+    some = totals > 0
+    rest = [place for place in range(len(groups)) if place not in set(several)]
+    order = np.argsort([*rest, *several])
+    return mpc.concat([first[rest], some])[order].view(bound=1) if rest else some
+
+
+def _combined(entries: Entries, records: SecretTensor, known: SecretTensor, terms: Terms) -> SecretTensor:
+    """Of the larger combinations. A product of what is not zero with every holder's records of the atom."""
+    known = mpc.concat([known, known.lift(np.ones(1, dtype=np.int64))])
+    values = mpc.sum_by(known[entries.cohort] * entries.factor, entries.entry, entries.row.size)
+    told = values != 0
+    here = told.reshape(1, -1).broadcast_to((records.shape[0], entries.row.size)) * records[:, entries.atom]
+    sizes = mpc.sum_by(here, entries.row, entries.rows)
+    anything = mpc.sum_by(told, entries.row, entries.rows) > 0
+    return anything * (1 - _pass(sizes, terms)).view(bound=1)
+
+
+def over_budget(cohorts: int, records: int, terms: Terms) -> bool:
+    """Whether so many cohorts of `records` registered ones are too many (rule `cohort-budget`)."""
+    return cohorts * terms.records_per_cohort > records
+
+
+def too_close() -> TooClose:
+    """The refusal, which says nothing of the size of the difference, nor with what."""
+    return TooClose(
+        f"The question is too close to questions that were answered before (rule {RULE}): together they "
+        "could tell of fewer records than the minimum count.",
+        remedy="Ask for larger groups, for groups that differ by more, or use the earlier answers.",
+    )
+
+
+def _pass(counts: SecretTensor, terms: Terms) -> SecretTensor:
+    return passes(counts, terms.minimum_count, single_holder=terms.allow_single_holder)

@@ -1,0 +1,296 @@
+"""What a question is compared with: its cohorts and earlier ones as public atoms (`mpc.privacy.guard`).
+
+Every holder, party and recipient makes the same from the plans alone. The attribute space is cut at every
+word that a filter, a group or a bin of these questions mentions; one point of each cell stands for it, and
+the very code that selects a holder's rows says which cohorts it belongs to. Cells that belong to the same
+cohorts are one atom. A holder's rows in a question differ by who takes part in it, so holders count as a
+column too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from mpc.errors import TooClose
+from mpc.privacy.complement import Table
+from mpc.privacy.guard import RULE, Guard, Layer
+from mpc.privacy.terms import Differencing
+from mpc.statistics.rows import Columns, Rows
+from parties.query.compile import Question
+
+#: Cells of the attribute space, and cells times cohorts, that are looked at for one question.
+MAX_CELLS: Final = 1 << 17
+MAX_WORK: Final = 1 << 27
+#: Distinct cohorts of a study that one question is compared with.
+MAX_COHORTS: Final = 1 << 11
+Masks = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A cohort of a question: the count that opens it, and the columns whose values open over it.
+
+    `gaps_of`: instead of its records, those that lack a value of this column, whose number opens beside it.
+    """
+
+    question: int
+    count: int
+    member: int
+    values: tuple[str, ...]
+    gaps_of: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A point of every cell of the attribute space, as rows. `lacks[c]`: those without a value in column
+    c."""
+
+    rows: Rows
+    lacks: Mapping[str, Masks]
+
+
+def guarded(question: Question, earlier: Sequence[Question], drifted: int = 0) -> Question:
+    """The question beside `earlier` ones, in this order; to be asked of those that their plans let answer.
+
+    `drifted`: so many counts of still earlier ones, over records that have changed since. Raises `TooClose`
+    where so many ways to cut the data come together that their combinations cannot be looked at.
+    """
+    level = Differencing(question.plan.differencing)
+    if level == Differencing.COMBINATIONS:
+        layers = _layers(question, earlier, drifted)
+        if not all(layer.found.pairs.complete for layer in layers):
+            raise _too_many(question.cuts())
+        return _beside(question, Guard(_counts(earlier) + drifted, drifted, len(question.query.told), layers))
+    told = _counts(earlier) + drifted if level == Differencing.PAIRS else 0
+    return _beside(question, Guard(told, told, len(question.query.told) if told else 0, ()))
+
+
+def _beside(question: Question, guard: Guard) -> Question:
+    tables = _tables(question, guard)
+    return Question(question.plan, question.schema, question.query.beside(guard, tables))
+
+
+def _counts(questions: Sequence[Question]) -> int:
+    return sum(len(one.query.told) for one in questions)
+
+
+# --- layers -----------------------------------------------------------------------------------------
+
+
+def _layers(question: Question, earlier: Sequence[Question], drifted: int) -> tuple[Layer, ...]:
+    """One of all cohorts; and one of each column whose values open, where gaps make a difference."""
+    questions = [*earlier, question]
+    cohorts = _cohorts(questions, drifted)
+    specs = question.schema.specs()
+    layers = [_layer(questions, cohorts, specs, "")]
+    opened = dict.fromkeys(name for one in cohorts if one.question == len(earlier) for name in one.values)
+    for name in opened:
+        mine = [one for one in cohorts if name in one.values]
+        if _has_gaps(questions, mine, specs):
+            layers.append(_layer(questions, mine, specs, name))
+    return tuple(layers)
+
+
+def _cohorts(questions: Sequence[Question], drifted: int) -> list[Cohort]:
+    """Those of all questions; what has drifted stands between earlier counts and those of the last
+    question."""
+    found = []
+    member = 0
+    for place, one in enumerate(questions):
+        if place == len(questions) - 1:
+            member += drifted
+        for number, told in enumerate(one.query.told):
+            found.append(Cohort(place, number, member, told.values))
+            member += 1
+    return found
+
+
+def _has_gaps(questions: Sequence[Question], cohorts: Sequence[Cohort], specs: Columns) -> bool:
+    """Whether records can lack a value that decides what these cohorts, or sums over them, are of."""
+    asked = {one.question for one in cohorts}
+    names = {name for place in asked for name in questions[place].cuts()}
+    names |= {name for one in cohorts for name in one.values}
+    return any(not specs[name].complete for name in names)
+
+
+def _layer(questions: Sequence[Question], cohorts: Sequence[Cohort], specs: Columns, values_of: str) -> Layer:
+    """Of cohorts of records that have a value in `values_of`, if that is a column."""
+    grid = _grid(questions, cohorts, specs, values_of)
+    every = _with_gaps(cohorts, grid, specs, len(questions) - 1) if not values_of else list(cohorts)
+    masks = _memberships(questions, every, grid)
+    told, atom_of = _atoms(masks)
+    gaps = [] if values_of else [name for name in grid.lacks if not specs[name].missing_protected]
+    repeats = masks.shape[1] // grid.rows.count
+    missing = [_only(np.tile(grid.lacks[name], repeats), atom_of, told.shape[1]) for name in gaps]
+    depends = [[name in _columns_of(questions[one.question]) for name in gaps] for one in every]
+    return Layer(
+        told=told,
+        old=sum(one.question < len(questions) - 1 for one in every),
+        members=np.array([one.member for one in every], dtype=np.int64),
+        present=(values_of,) if values_of and not specs[values_of].complete else (),
+        missing=np.array(missing, dtype=np.bool_).reshape(len(gaps), told.shape[1]),
+        depends=np.array(depends, dtype=np.bool_).reshape(len(every), len(gaps)),
+    )
+
+
+def _columns_of(question: Question) -> frozenset[str]:
+    return frozenset(question.cuts()) | frozenset(question.query.columns_used)
+
+
+def _with_gaps(cohorts: Sequence[Cohort], grid: Grid, specs: Columns, own: int) -> list[Cohort]:
+    """Beside cohorts with a value of a column that is cut: those without one, whose number opens with
+    theirs."""
+    made = list(cohorts)
+    for one in cohorts:
+        made += [
+            Cohort(one.question, one.count, one.member, (), name)
+            for name in one.values[:1]
+            if len(one.values) == 1 and name in grid.lacks and not specs[name].missing_protected
+        ]
+    return sorted(made, key=lambda one: one.question == own)
+
+
+# --- the attribute space ----------------------------------------------------------------------------
+
+
+def _grid(questions: Sequence[Question], cohorts: Sequence[Cohort], specs: Columns, values_of: str) -> Grid:
+    """Raises `TooClose` for more cells than are looked at."""
+    cuts = _all_cuts(questions, cohorts, specs, values_of)
+    points = {name: _points(specs, name, words, values_of) for name, words in cuts.items()}
+    cells = math.prod(len(made) for made in points.values())
+    if cells > MAX_CELLS or cells * len(cohorts) > MAX_WORK or len(cohorts) > MAX_WORK >> 10:
+        raise _too_many(points)
+    places = np.array(list(product(*(range(len(made)) for made in points.values()))), dtype=np.int64)
+    places = places.reshape(cells, len(points))
+    words = {name: np.full(cells, spec.lo, dtype=np.int64) for name, spec in specs.items()}
+    present = {name: np.ones(cells, dtype=np.bool_) for name in specs}
+    for axis, (name, made) in enumerate(points.items()):
+        chosen = np.array([specs[name].lo if word is None else word for word in made], dtype=np.int64)
+        words[name] = chosen[places[:, axis]]
+        present[name] = np.array([word is not None for word in made])[places[:, axis]]
+    rows = Rows(cells, words, present, np.ones(cells, dtype=np.bool_))
+    lacks = {name: ~present[name] for name, made in points.items() if None in made}
+    return Grid(rows, lacks)
+
+
+def _all_cuts(
+    questions: Sequence[Question], cohorts: Sequence[Cohort], specs: Columns, values_of: str
+) -> dict[str, set[int]]:
+    cuts: dict[str, set[int]] = {}
+    for place in dict.fromkeys(one.question for one in cohorts):
+        for name, words in questions[place].cuts().items():
+            cuts.setdefault(name, set()).update(words)
+    for one in cohorts:
+        for name in one.values:  # their presence decides who is in; a protected one, in every layer
+            spec = specs[name]
+            if not spec.complete and (values_of or spec.missing_protected) and name != values_of:
+                cuts.setdefault(name, set())
+    return cuts
+
+
+def _points(specs: Columns, name: str, cuts: set[int], values_of: str) -> list[int | None]:
+    """The first word of each stretch that nobody cuts; None: without a value."""
+    spec = specs[name]
+    words: list[int | None] = [spec.lo, *sorted(word for word in cuts if spec.lo < word <= spec.hi)]
+    return words if spec.complete or name == values_of else [*words, None]
+
+
+def _memberships(questions: Sequence[Question], cohorts: Sequence[Cohort], grid: Grid) -> Masks:
+    """`[cohorts, cells times kinds of holders]`: a holder has no records in a question that leaves it out."""
+    masks = [one.cohorts(grid.rows) for one in questions]
+    whole = np.array([_mask(questions[one.question], masks[one.question], one, grid) for one in cohorts])
+    takes_part = [{part.name for part in one.plan.holders} for one in questions]
+    names = sorted(set().union(*takes_part))
+    kinds = sorted({tuple(name in part for part in takes_part) for name in names})
+    inside = [np.array([kind[one.question] for one in cohorts]) for kind in kinds]
+    return np.concatenate([whole & one[:, None] for one in inside], axis=1)
+
+
+def _mask(question: Question, masks: Masks, cohort: Cohort, grid: Grid) -> Masks:
+    if not cohort.gaps_of:
+        own: Masks = masks[cohort.count]
+        return own
+    query = question.query
+    group = query.cells[query.told[cohort.count].cell].group
+    inside = query.facts.members(question.select(grid.rows))(group)
+    made: Masks = np.logical_and(inside, grid.lacks[cohort.gaps_of])
+    return made
+
+
+def _atoms(masks: Masks) -> tuple[Masks, npt.NDArray[np.int64]]:
+    """`[cohorts, atoms]` the distinct columns, and which of them each is."""
+    packed = np.ascontiguousarray(np.packbits(masks, axis=0).T)
+    keys = packed.view([("", packed.dtype)] * packed.shape[1]).reshape(-1)
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    return masks[:, first], inverse.reshape(-1).astype(np.int64)
+
+
+def _only(cells: Masks, atom_of: npt.NDArray[np.int64], atoms: int) -> Masks:
+    """`[atoms]`: those that have no other cells than these."""
+    others = np.bincount(atom_of[~cells], minlength=atoms)
+    only: Masks = others == 0
+    return only
+
+
+def _too_many(points: Mapping[str, Collection[object]]) -> TooClose:
+    most = sorted(points, key=lambda name: -len(points[name]))[:5]
+    return TooClose(
+        "This question and the earlier ones of its study and analyst cut the data in too many ways to look "
+        f"at all their combinations (rule {RULE}): above all by {', '.join(most)}.",
+        remedy="Ask of columns and limits that were used before. Columns of which no value is missing cost "
+        "less if the schema says that they are complete.",
+    )
+
+
+# --- tables with totals -------------------------------------------------------------------------------
+
+
+def _tables(question: Question, guard: Guard) -> tuple[Table, ...]:
+    """The question's tables, each with the counts that its cells add up to, but for gaps."""
+    if guard.layers:
+        layer = guard.layers[0]
+    else:
+        try:
+            layer = _layer([question], _cohorts([question], guard.earlier), question.schema.specs(), "")
+        except TooClose:  # nothing is compared; so no total is looked for either
+            return ()
+    number = {int(member): place for place, member in reversed(list(enumerate(layer.members)))}
+    found = []
+    for cells in _families(question):
+        # cells that cannot have records are 0 whoever is asked
+        real = tuple(cell for cell in cells if layer.told[number[guard.earlier + cell]].any())
+        totals = _totals(layer, [number[guard.earlier + cell] for cell in real]) if len(real) > 1 else ()
+        if totals:
+            found.append(Table(real, totals))
+    return tuple(found)
+
+
+def _families(question: Question) -> list[tuple[int, ...]]:
+    """Counts that exclude each other: one quantity over all groups; all bins of one statistic."""
+    query = question.query
+    across: dict[tuple[int, str], list[int]] = {}
+    within: dict[int, list[int]] = {}
+    for place, count in enumerate(query.counts):
+        across.setdefault((count.cell % len(query.statistics), count.quantity.name), []).append(place)
+        within.setdefault(count.cell, []).append(place)
+    return [tuple(cells) for cells in (*across.values(), *within.values()) if len(cells) > 1]
+
+
+def _totals(layer: Layer, places: Sequence[int]) -> tuple[int, ...]:
+    """The counts of whole tables; none if the cells overlap."""
+    cells = layer.told[list(places)]
+    if cells.sum(0).max(initial=0) > 1:
+        return ()
+    union = cells.any(0)
+    columns = layer.depends[list(places)].any(0)
+    gaps = layer.missing[columns].any(0) if columns.any() else np.zeros_like(union)
+    around: Masks = np.logical_not((union & ~layer.told).any(1) | (layer.told & ~union & ~gaps).any(1))
+    around[list(places)] = False
+    return tuple(sorted({int(layer.members[place]) for place in np.flatnonzero(around)}))

@@ -1,0 +1,134 @@
+"""A study in one process: questions asked one after the other of the same hospitals, each beside the
+earlier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mpc.errors import TooClose
+from mpc.privacy.guard import over_budget
+from mpc.privacy.terms import Differencing, Terms
+from mpc.statistics.holding import Memory
+from mpc.statistics.outcome import Outcome
+from mpc.statistics.rows import Rows
+from mpc.statistics.simulation import simulate
+from parties.management.catalogue import Column, Kind, Schema
+from parties.query.cohorts import guarded
+from parties.query.compile import Question, compile_plan
+from parties.query.filters import parse
+from parties.query.plan import HolderPart, Plan
+from parties.query.text import parse_statistic
+
+DEFAULTS = Terms(minimum_count=5, p_percent=10, differencing=Differencing.COMBINATIONS)
+
+
+@dataclass
+class Study:
+    """Hospitals with their rows, and what has been answered. `schema`: of the rows' columns."""
+
+    schema: Schema
+    parts: Mapping[str, pd.DataFrame]
+    terms: Terms = DEFAULTS
+    answered: list[Question] = field(default_factory=list)
+    kept: list[list[Any]] = field(default_factory=list)
+
+    def question(
+        self, *statistics: str, where: str = "", by: Sequence[str] = (), at: Sequence[str] = ()
+    ) -> Question:
+        """A question of these hospitals, or of all."""
+        plan = Plan(
+            consortium="0" * 64,
+            nonce="1" * 32,
+            created=0,
+            expires=1,
+            analyst="eve",
+            recipient_key="2" * 64,
+            dataset=self.schema.name,
+            schema_hash=self.schema.hash,
+            holders=tuple(
+                HolderPart(name=name, rows_at_most=max(1, len(part)))
+                for name, part in self.parts.items()
+                if not at or name in at
+            ),
+            where=parse(where) if where else None,
+            group_by=tuple(by),
+            statistics=tuple(parse_statistic(text) for text in statistics),
+            differencing=int(self.terms.differencing),
+        )
+        return compile_plan(plan, self.schema)
+
+    def rows(self, name: str) -> Rows:
+        """A hospital's rows, encoded."""
+        return encoded(self.parts[name], self.schema)
+
+    def ask(self, *statistics: str, **how: Any) -> list[list[Outcome]]:
+        """The outcomes of each statistic. `TooClose` as the guard says."""
+        question = guarded(self.question(*statistics, **how), self.answered)
+        names = [part.name for part in question.plan.holders]
+        rows = [question.select(self.rows(name)) for name in names]
+        guard = question.query.guard
+        assert guard is not None
+        if over_budget(guard.cohorts, sum(map(len, self.parts.values())), self.terms):
+            raise TooClose("over the budget")
+        memories = [self._memory(name) if guard.earlier else None for name in names]
+        made = simulate(
+            question.query, rows, self.terms, memories=memories, kept=self.kept if guard.earlier else ()
+        )
+        self.answered.append(question)
+        self.kept.append(made.kept)
+        return made.outcomes
+
+    def values(self, *statistics: str, **how: Any) -> list[dict[str, Any]]:
+        """The values of the first statistic, group by group."""
+        return [dict(one.values) for one in self.ask(*statistics, **how)[0]]
+
+    def refuses(self, *statistics: str, **how: Any) -> bool:
+        """Whether the guard does not let it be answered."""
+        try:
+            self.ask(*statistics, **how)
+        except TooClose:
+            return True
+        return False
+
+    def _memory(self, name: str) -> Memory:
+        rows = self.rows(name)
+        masks = [
+            one.cohorts(rows)
+            if name in {part.name for part in one.plan.holders}
+            else np.zeros((len(one.query.told), rows.count), dtype=bool)
+            for one in self.answered
+        ]
+        every = np.concatenate(masks)
+        if self.terms.differencing == Differencing.PAIRS:
+            return Memory(every[:0], every)
+        return Memory(every, every[:0])
+
+
+def categories(name: str = "people", complete: bool = True, **levels: Sequence[str]) -> Schema:
+    """A schema of categories."""
+    columns = tuple(
+        Column(name=column, kind=Kind.CATEGORY, levels=tuple(of), complete=complete)
+        for column, of in levels.items()
+    )
+    return Schema(name=name, columns=columns)
+
+
+def encoded(part: pd.DataFrame, schema: Schema) -> Rows:
+    """Rows of a frame whose cells are levels, or numbers of the column's kind; missing ones are NaN or
+    None."""
+    words, present = {}, {}
+    for column in schema.columns:
+        cells, spec = part[column.name], column.spec()
+        present[column.name] = cells.notna().to_numpy(bool)
+        known = cells.where(cells.notna(), spec.levels[0] if spec.levels else 0)
+        made = [
+            spec.levels.index(str(cell)) if spec.levels else round(float(cell) * spec.scale.factor)
+            for cell in known
+        ]
+        words[column.name] = np.array(made, dtype=np.int64)
+    return Rows(len(part), words, present, np.ones(len(part), bool))
