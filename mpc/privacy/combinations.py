@@ -50,11 +50,11 @@ class Limits:
 
     pairs: int = 1 << 16
     pair_entries: int = 1 << 26
-    candidates: int = 1 << 12
-    entries: int = 1 << 16
-    minors: int = 60_000
-    pool: int = 256
-    triples: int = 128
+    candidates: int = 1 << 10
+    entries: int = 1 << 15
+    minors: int = 6_000
+    pool: int = 64
+    triples: int = 64
     near: int = 40
 
 

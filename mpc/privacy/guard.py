@@ -191,7 +191,9 @@ class Guard:
     def cohorts(self) -> int:
         """How many distinct cohorts have been asked for with this question; those that drifted count
         singly."""
-        return len(self.layers[0].found.copies) + self.drifted if self.layers else self.earlier + self.counts
+        if not self.layers:
+            return self.earlier + self.counts
+        return len(np.unique(np.packbits(self.layers[0].told, axis=1), axis=0)) + self.drifted
 
     @property
     def elements(self) -> int:
@@ -240,9 +242,12 @@ class Guard:
         """1 if a difference tells of fewer than k records, else 0; None if there is nothing to compare.
 
         `shared` `[holders, elements]`; `opened` `[earlier]` and `opens` `[counts]`: 0/1, what has opened and
-        what would. Opens nothing. About 30 rounds, whatever the number of cohorts.
+        what would. Opens nothing. About 30 rounds, whatever the number of cohorts. Raises `TooClose` where
+        there are more pairs than can be looked at.
         """
         flags = opens if opened is None else mpc.concat([opened, opens])
+        if not all(layer.found.pairs.complete for layer in self.layers):
+            raise too_many()
         parts = np.cumsum([layer.atoms for layer in self.layers]).tolist()
         branches = [
             partial(_layer, layer, shared[:, end - layer.atoms : end], flags, terms)
@@ -319,6 +324,17 @@ def too_close() -> TooClose:
         f"The question is too close to questions that were answered before (rule {RULE}): together they "
         "could tell of fewer records than the minimum count.",
         remedy="Ask for larger groups, for groups that differ by more, or use the earlier answers.",
+    )
+
+
+def too_many(above_all: Sequence[str] = ()) -> TooClose:
+    """The refusal where combinations cannot all be looked at; `above_all`: the columns that are cut most."""
+    by = f": above all by {', '.join(above_all)}" if above_all else ""
+    return TooClose(
+        "This question and the earlier ones of its study and analyst cut the data in too many ways to look "
+        f"at all their combinations (rule {RULE}){by}.",
+        remedy="Ask of columns and limits that were used before. Columns of which no value is missing cost "
+        "less if the schema says that they are complete.",
     )
 
 

@@ -176,6 +176,7 @@ class Space:
             where=dataset.filter,
             group_by=dataset.groups,
             study=dataset.study,
+            differencing=self.terms(dataset).differencing,
         )
         return validate(plan, self.consortium, offered, now)
 

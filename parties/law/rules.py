@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from mpc.privacy import guard
+from mpc.privacy.guard import over_budget
 from mpc.privacy.terms import Differencing, Terms
 
 Pillar = Literal["technology", "management", "law"]
@@ -38,6 +40,8 @@ class Case:
     """What is public of a query when a party decides, and in which role it does.
 
     `extremes`: the statistics that open one. `exact`: those that open sums. `holders`: who is asked.
+    `differencing`: with what it is to be compared. `cohorts`: of it and all earlier questions, of `records`
+    registered ones.
     """
 
     analyst: str
@@ -46,6 +50,9 @@ class Case:
     exact: tuple[str, ...] = ()
     holders: tuple[str, ...] = ()
     role: Role = "holder"
+    differencing: int = Differencing.COMBINATIONS
+    cohorts: int = 0
+    records: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,22 @@ def _rounding(case: Case, policy: Policy) -> str:
     )
 
 
+def _differencing(case: Case, policy: Policy) -> str:
+    if case.differencing >= policy.terms.differencing:
+        return ""
+    wanted = Differencing(policy.terms.differencing).name.lower()
+    return f"it is to be compared with earlier questions less than by {wanted}"
+
+
+def _budget(case: Case, policy: Policy) -> str:
+    if not over_budget(case.cohorts, case.records, policy.terms):
+        return ""
+    return (
+        f"with the earlier ones of its study and analyst it asks for {case.cohorts} cohorts of "
+        f"{case.records} records, and there may be one for {policy.terms.records_per_cohort} of these"
+    )
+
+
 _OF_HOLDERS: Final[frozenset[Role]] = frozenset({"holder"})
 
 NO_EXTREMES: Final = Rule(
@@ -106,4 +129,17 @@ ROUNDING: Final = Rule(
     "Ask for counts, histograms or percentiles, or ask that party to set round_to = 1.",
 )
 
-RULES: Final[tuple[Rule, ...]] = (NO_EXTREMES, SINGLE_HOLDER, ROUNDING)
+DIFFERENCING: Final = Rule(
+    guard.RULE,
+    "technology",
+    _differencing,
+    "Make the plan with the SDK or `triune query`, which look that up.",
+)
+COHORT_BUDGET: Final = Rule(
+    guard.BUDGET,
+    "law",
+    _budget,
+    "Use the answers that there are, or ask that party for a larger budget (records_per_cohort).",
+)
+
+RULES: Final[tuple[Rule, ...]] = (NO_EXTREMES, SINGLE_HOLDER, ROUNDING, DIFFERENCING, COHORT_BUDGET)

@@ -24,17 +24,21 @@ from mpc.randomness import PairKeys
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
 from parties.identity.seal import seal
+from parties.law.policy import decide, demand
 from parties.law.rules import Policy
 from parties.law.terms import from_wire
 from parties.node import handshake, history
 from parties.node.deadlines import Deadlines
 from parties.node.desk import HolderDesk, not_attached
 from parties.node.history import Entry, EntryState
+from parties.node.kept import KeptShares
 from parties.node.running import QUEUED, TURN
 from parties.node.storage.base import Ledger
 from parties.node.transport.mesh import Mesh
 from parties.node.turns import FIRST, Turns
 from parties.node.work import Work
+from parties.query.case import case_of
+from parties.query.compile import Question
 from parties.query.earlier import beside, recall
 from parties.query.plan import SignedPlan, parse_plan, result_context
 from parties.wire import common_pb2 as wire
@@ -81,6 +85,7 @@ class Attempt:
         self._offers: list[wire.Offer] = []
         self._keys: PairKeys
         self._entries: Sequence[Entry] = ()
+        self._kept = KeptShares(seat.identity)
 
     def wait_for_links(self) -> None:
         """Until all holders of the plan and both peers are connected; `PeerVanished` names who is not."""
@@ -162,15 +167,29 @@ class Attempt:
         Raises `HistoryLost` for a party that does not know what another one has answered.
         """
         work = self._work
-        counting = handshake.history_of(self._offers)
+        agreed = handshake.history_of(self._offers)
+        counting = {entry.plan_hash: entry for entry in self._entries if entry.plan_hash in agreed}
         earlier = [
-            recall(entry.plan_hash, parse_plan(entry.plan), work.question, entry.minimum_count)
-            for entry in self._entries
-            if entry.plan_hash in counting
+            recall(plan_hash, parse_plan(entry.plan), work.question, entry.cohorts)
+            for plan_hash, entry in counting.items()
         ]
-        work.ask((beside(work.question, earlier) if earlier else work.question).query)
-        ask = Ask(plan_hash=work.signed.hash, session=work.session)
+        compared = beside(work.question, earlier)
+        self._decide(compared.question)
+        work.ask(
+            compared.question.query, [self._unlocked(counting[one.plan_hash]) for one in compared.earlier]
+        )
+        cohorts = [entry.cohorts for entry in counting.values()]
+        ask = Ask(plan_hash=work.signed.hash, session=work.session, cohorts=cohorts)
         self._seat.desk.tell(work.holders, ToHolder(ask=ask))
+
+    def _unlocked(self, entry: Entry) -> Entry:
+        return replace(entry, opened=self._kept.unlock(entry.plan_hash, entry.opened))
+
+    def _decide(self, question: Question) -> None:
+        """Once more by this party's rules, now that earlier questions are known. Raises `PolicyRefused`."""
+        refused = [entry.cohorts for entry in self._entries if entry.state is EntryState.REFUSED]
+        case = case_of(question, "compute", refused=sum(refused))
+        demand(decide(case, self._seat.policy), self._seat.identity.name)
 
     def compute(self) -> tuple[bytes, Channel]:
         """The result's sealed share, once all three release it, and the channel with its counters.
@@ -186,20 +205,22 @@ class Attempt:
         engine = self._seat.engine.result(self._seat.deadlines.inputs)
         self._await_peers_inputs()
         try:
-            released = engine.compute(channel, self._keys, work, terms)
+            answer = engine.compute(channel, self._keys, work, terms)
         except TooClose:
             self._write_down(EntryState.REFUSED, terms)
             raise
-        self._write_down(EntryState.PENDING, terms)
+        kept = self._kept.lock(work.signed.hash, engine.kept(answer))
+        self._write_down(EntryState.PENDING, terms, kept)
         self._collect_verdicts()
-        self._write_down(EntryState.ANSWERED, terms)
-        return self._seal(engine.content(released)), channel
+        self._write_down(EntryState.ANSWERED, terms, kept)
+        return self._seal(engine.content(answer)), channel
 
     def _collect_consents(self) -> Terms:
         """The terms that this party, its peers and all holders have in common."""
         work = self._work
         accepts = work.room.collect("accept", work.holders, self._seat.deadlines.accepts)
-        terms = replace(NONE, minimum_count=work.plan.minimum_count)
+        plan = work.plan
+        terms = replace(NONE, minimum_count=plan.minimum_count, differencing=plan.differencing)
         for message in (*self._offers, *accepts.values()):
             terms &= from_wire(message.terms, message.party)
         for holder, accept in accepts.items():
@@ -217,7 +238,7 @@ class Attempt:
             if theirs != ready:
                 raise PlanMismatch(f"{peer} is ready for another session.", culprit=peer)
 
-    def _write_down(self, state: EntryState, terms: Terms) -> None:
+    def _write_down(self, state: EntryState, terms: Terms, opened: bytes = b"") -> None:
         """What becomes of this question, for those that come after it. Raises `StorageError`."""
         work = self._work
         plan = work.plan
@@ -233,7 +254,8 @@ class Attempt:
             minimum_count=terms.minimum_count,
             asked=self._seat.clock(),
             state=state,
-            cohorts=len(work.question.query.counts),
+            cohorts=len(work.question.query.told),
+            opened=opened,
         )
         self._seat.ledger.put(entry)
 

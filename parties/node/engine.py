@@ -8,11 +8,11 @@ from __future__ import annotations
 from mpc.channel import Channel
 from mpc.fingerprint import engine_fingerprint
 from mpc.kernels import Kernels
-from mpc.privacy.gate import Released
 from mpc.privacy.terms import Terms
-from mpc.protocols.replicated.shares import ReplicatedShare, result_to_bytes
+from mpc.protocols.replicated.shares import ReplicatedShare, result_from_bytes, result_to_bytes
 from mpc.randomness import PairKeys
 from mpc.session import Session
+from mpc.statistics.joint import Answer
 from parties.node import handshake
 from parties.node.work import Work
 
@@ -23,16 +23,27 @@ class Engine:
     def __init__(self, kernels: Kernels) -> None:
         self._kernels = kernels
 
-    def compute(self, channel: Channel, keys: PairKeys, work: Work, terms: Terms) -> Released:
-        """What may be sealed. Raises what `JointQuery.compute` raises."""
+    def compute(self, channel: Channel, keys: PairKeys, work: Work, terms: Terms) -> Answer:
+        """What may be sealed, and what is kept of it. Raises what `JointQuery.compute` raises."""
         session = Session(channel, keys, kernels=self._kernels)
-        digest = handshake.parameters_digest(work.signed.hash, terms, work.holders, engine_fingerprint())
+        digest = handshake.parameters_digest(
+            work.signed.hash,
+            terms,
+            work.holders,
+            engine_fingerprint(),
+            [one.plan_hash for one in work.earlier],
+        )
+        opened = [result_from_bytes(one.opened, one.cohorts) for one in work.earlier]
         inputs = {
             holder: {name: ReplicatedShare.of(package) for name, package in work.packages_of(holder).items()}
             for holder in work.holders
         }
-        return work.query.compute(session, inputs, terms, digest).released
+        return work.query.compute(session, inputs, terms, digest, opened)
 
-    def content(self, released: Released) -> bytes:
+    def content(self, answer: Answer) -> bytes:
         """This party's components of a released result."""
-        return result_to_bytes(released.words.share)
+        return result_to_bytes(answer.released.words.share)
+
+    def kept(self, answer: Answer) -> bytes:
+        """This party's components of which cohorts open."""
+        return result_to_bytes(answer.opens.share)

@@ -174,7 +174,10 @@ def check_verdicts(
             raise ProtocolAbort(f"{sender} does not release this result.", culprit=sender)
 
 
-def parameters_digest(plan_hash: bytes, terms: Terms, holders: Sequence[str], engine: bytes) -> bytes:
-    """What the parties compare in the first round."""
+def parameters_digest(
+    plan_hash: bytes, terms: Terms, holders: Sequence[str], engine: bytes, earlier: Sequence[bytes] = ()
+) -> bytes:
+    """What the parties compare in the first round; `earlier`: plans that the question is compared with."""
     text = engine + b"|" + to_wire(terms) + b"|" + ",".join(holders).encode()
-    return hashlib.sha256(b"triune/parameters/v1" + plan_hash + text).digest()
+    compared = hashlib.sha256(b"".join(earlier)).digest()
+    return hashlib.sha256(b"triune/parameters/v2" + plan_hash + compared + text).digest()

@@ -10,7 +10,7 @@ means that the other has lost its memory.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -48,7 +48,8 @@ class Entry:
     """A question in a compute party's ledger.
 
     `created`: the plan's; `asked`: when the entry was made, both in Unix seconds. `minimum_count`: the k of
-    the joined terms. `cohorts`: sets of records that its counts are of.
+    the joined terms. `cohorts`: sets of records that its counts are of. `opened`: this party's share of which
+    of them opened.
     """
 
     plan_hash: bytes
@@ -63,6 +64,7 @@ class Entry:
     asked: float
     state: EntryState
     cohorts: int
+    opened: bytes = field(default=b"", repr=False)
 
 
 def concerns(entry: Entry, dataset: str, study: str, analyst: str) -> bool:

@@ -25,6 +25,7 @@ from mpc.errors import (
     TriuneError,
 )
 from mpc.protocols.replicated.packages import InputPackage, share_input
+from mpc.statistics.holding import Memory as Remembered
 from mpc.statistics.rows import Rows
 from parties.identity import tls
 from parties.identity.consortium import Consortium
@@ -211,7 +212,7 @@ class Holder:
             part.room.fail(status.from_status(abort.status, name))
 
     def _on_ask(self, name: str, ask: Ask) -> None:
-        self._put(ask.plan_hash, ASK, name, ask.session)
+        self._put(ask.plan_hash, ASK, name, ask)
 
     def _on_earlier(self, name: str, earlier: EarlierPlan) -> None:
         """A plan counts by its hash, which the signed histories have; who brings another one is named."""
@@ -279,14 +280,16 @@ class Holder:
         offers = [received[name] for name in self._names]
         session, counting = handshake.session_of(offers), handshake.history_of(offers)
         self._consent(signed, session)
-        told, earlier = self._recall(signed, question, part, counting)
+        told, earlier = self._recall(signed, question, part, counting, self._sizes(room, session))
         lost = self._memory.learn(told, earlier)
-        asked = beside(question, earlier) if earlier else question
-        opened = self._memory.open_rows(asked, everything=bool(lost))
+        compared = beside(question, earlier)
+        demand(decide(case_of(compared.question, "holder"), self._policy), self._identity.name)
+        opened = self._memory.open_rows(question, everything=bool(lost))
         room.check()
         self._memory.make_anew(lost, told, opened)
         self._memory.keep(signed, question, opened)
-        self._share(asked, question.select(opened.rows), room, session)
+        remembered = self._memory.of(compared, opened)
+        self._share(compared.question, question.select(opened.rows), remembered, room, session)
 
     def _consent(self, signed: SignedPlan, session: bytes) -> None:
         accept = handshake.make_accept(self._identity, signed.hash, session, self._policy.terms)
@@ -294,14 +297,28 @@ class Holder:
             self._outbox(name).put_control(FromHolder(accept=accept))
         _log.debug("job accepted", job=signed.hash.hex()[:12], session=session.hex()[:12])
 
+    def _sizes(self, room: Room, session: bytes) -> Sequence[int]:
+        """How many cohorts each earlier question has that counts, as all three compute parties ask."""
+        asked = room.collect(ASK, self._names, self._deadlines.holder_offers)
+        first = asked[self._names[0]]
+        for name, theirs in asked.items():
+            if theirs.session != session or theirs.cohorts != first.cohorts:
+                raise PlanMismatch(f"{name} asks for the input of another session.", culprit=name)
+        return tuple(first.cohorts)
+
     def _recall(
-        self, signed: SignedPlan, question: Question, part: _Part, counting: Set[bytes]
+        self, signed: SignedPlan, question: Question, part: _Part, counting: Set[bytes], sizes: Sequence[int]
     ) -> tuple[dict[bytes, SignedPlan], list[Earlier]]:
         """The plans that this holder did not remember; all that count, in the order that everybody has."""
         known = self._memory.plans(counting)
         told = self._fetch(signed.hash, part, sorted(counting - known.keys()))
         plans = {one: parse_plan(kept.plan) for one, kept in {**known, **told}.items()}
-        return told, [recall(one, plan, question) for one, plan in in_order(plans)]
+        if len(sizes) != len(plans):
+            raise PlanMismatch("The compute parties count other earlier questions than their offers name.")
+        return told, [
+            recall(one, plan, question, size)
+            for (one, plan), size in zip(in_order(plans), sizes, strict=True)
+        ]
 
     def _fetch(self, job: bytes, part: _Part, missing: Sequence[bytes]) -> dict[bytes, SignedPlan]:
         """From one compute party, for all have the plans of their lists; `PeerSilent` if it does not tell."""
@@ -316,14 +333,11 @@ class Holder:
                 told[one] = part.room.collect(_plan_of(one), [name], left)[name]
         return told
 
-    def _share(self, question: Question, rows: Rows, room: Room, session: bytes) -> None:
-        """Send shares of this holder's blocks, once all three compute parties know what they take."""
+    def _share(self, question: Question, rows: Rows, memory: Remembered, room: Room, session: bytes) -> None:
+        """Send shares of this holder's blocks: all three compute parties know what they take."""
         query = question.query
         place = [part.name for part in question.plan.holders].index(self._identity.name)
-        blocks = query.at_holder(rows, place)
-        for name, theirs in room.collect(ASK, self._names, self._deadlines.holder_offers).items():
-            if theirs != session:
-                raise PlanMismatch(f"{name} asks for the input of another session.", culprit=name)
+        blocks = query.at_holder(rows, place, memory)
         for block in query.blocks_for(place):
             room.check()
             packages = share_input(blocks[block.name], block.domain)

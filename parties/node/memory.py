@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import structlog
 
 from mpc.errors import CatalogueError, HistoryLost, StorageError
+from mpc.statistics.holding import Memory as Remembered
 from mpc.statistics.rows import Rows
 from parties.management.datasets import DataSets
 from parties.management.row_ids import RowIds, row_ids
 from parties.node.cohorts import CohortStore, Overlay
 from parties.query.compile import Question
-from parties.query.earlier import Earlier, cohorts
+from parties.query.earlier import Compared, Earlier
 from parties.query.plan import Plan, SignedPlan
 
 _log = structlog.get_logger("triune.holder")
@@ -90,7 +92,7 @@ class Memory:
 
     def keep(self, signed: SignedPlan, question: Question, opened: Opened) -> None:
         """Remember a question's cohorts, durably. Raises `StorageError`."""
-        masks = cohorts(question, opened.rows)
+        masks = question.cohorts(opened.rows)
         self._store.put(signed, opened.dataset, opened.version, masks, opened.ids)
 
     def make_anew(self, lost: Collection[Earlier], told: Mapping[bytes, SignedPlan], opened: Opened) -> None:
@@ -100,9 +102,17 @@ class Memory:
                 self.keep(told[one.plan_hash], one.question, opened)
                 _log.warning("earlier cohorts made anew", job=one.plan_hash.hex()[:12])
 
-    def overlay(self, opened: Opened) -> Overlay:
-        """The cohorts of earlier questions over these rows."""
-        return Overlay(self._store, opened.dataset, opened.ids)
+    def of(self, compared: Compared, opened: Opened) -> Remembered:
+        """The cohorts of earlier questions over these rows, in the order of the question's guard."""
+        if not compared.earlier:
+            none = np.zeros((0, opened.rows.count), dtype=np.bool_)
+            return Remembered(none, none)
+        overlay = Overlay(self._store, opened.dataset, opened.ids)
+        present, drifted = (
+            overlay.stacked([(one.plan_hash, one.cohorts) for one in part])
+            for part in (compared.present, compared.drifted)
+        )
+        return Remembered(present, drifted)
 
     def _version(self, dataset: str) -> int:
         return self._datasets.find(dataset).version

@@ -16,6 +16,7 @@ from mpc.protocols.replicated.packages import InputPackage
 from mpc.statistics.joint import JointQuery
 from mpc.statistics.program import Block
 from parties.law.terms import to_wire
+from parties.node.history import Entry
 from parties.node.jobs import Job
 from parties.node.room import Room
 from parties.query.compile import Question
@@ -84,6 +85,8 @@ class Work:
         self._holders_told = False
         self._query: JointQuery | None = None
         self._earlier: Mapping[bytes, SignedPlan] = {}
+        #: with which the question is compared, in the order of its guard
+        self.earlier: tuple[Entry, ...] = ()
         self._accepted: dict[str, bytes] = {}
         self._inputs: dict[str, _Input] = {}
         self._changed = threading.Condition()
@@ -153,11 +156,12 @@ class Work:
             )
         return found
 
-    def ask(self, query: JointQuery) -> None:
-        """What is computed, once earlier questions are agreed: from now on it is known what holders share.
+    def ask(self, query: JointQuery, earlier: Sequence[Entry] = ()) -> None:
+        """What is computed, beside the `earlier` questions in its order: it is known now what holders share.
 
         Makes room for the inputs of those who have accepted already.
         """
+        self.earlier = tuple(earlier)
         with self._changed:
             self._query = query
             self._make_room()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mpc.errors import PlanInvalid
+from mpc.privacy.terms import Differencing
 from parties.identity.consortium import Consortium
 from parties.identity.keys import Identity
 from parties.management.catalogue import Registration, Schema
@@ -27,6 +28,7 @@ def make_plan(
     where: Expression | None = None,
     group_by: Sequence[str] = (),
     study: str = "",
+    differencing: int = Differencing.COMBINATIONS,
 ) -> Plan:
     """A plan over all holders of a data set that these registrations name, for the schema that was seen.
 
@@ -58,4 +60,5 @@ def make_plan(
         where=where,
         group_by=tuple(group_by),
         statistics=tuple(statistics),
+        differencing=differencing,
     )

@@ -6,8 +6,8 @@ from parties.law.rules import Case, Role
 from parties.query.compile import Question
 
 
-def case_of(question: Question, role: Role) -> Case:
-    """The case that a party in this role decides."""
+def case_of(question: Question, role: Role, refused: int = 0) -> Case:
+    """The case that a party in this role decides; `refused`: cohorts of earlier questions that were."""
     plan, query = question.plan, question.query
     exact = [one for one in query.statistics if any(part.is_of_values for part in one.quantities())]
     return Case(
@@ -17,4 +17,7 @@ def case_of(question: Question, role: Role) -> Case:
         exact=tuple(dict.fromkeys(map(str, exact))),
         holders=tuple(part.name for part in plan.holders),
         role=role,
+        differencing=plan.differencing,
+        cohorts=refused + (query.guard.cohorts if query.guard is not None else len(query.told)),
+        records=sum(part.rows_at_most for part in plan.holders),
     )

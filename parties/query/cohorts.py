@@ -10,7 +10,7 @@ column too.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Final
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from mpc.errors import TooClose
 from mpc.privacy.complement import Table
-from mpc.privacy.guard import RULE, Guard, Layer
+from mpc.privacy.guard import Guard, Layer, too_many
 from mpc.privacy.terms import Differencing
 from mpc.statistics.rows import Columns, Rows
 from parties.query.compile import Question
@@ -57,16 +57,14 @@ class Grid:
 
 
 def guarded(question: Question, earlier: Sequence[Question], drifted: int = 0) -> Question:
-    """The question beside `earlier` ones, in this order; to be asked of those that their plans let answer.
+    """The question beside `earlier` ones, in this order, as its plan wants them compared.
 
-    `drifted`: so many counts of still earlier ones, over records that have changed since. Raises `TooClose`
+    `drifted`: so many cohorts of others that are compared in pairs alone. Raises `TooClose`
     where so many ways to cut the data come together that their combinations cannot be looked at.
     """
     level = Differencing(question.plan.differencing)
     if level == Differencing.COMBINATIONS:
         layers = _layers(question, earlier, drifted)
-        if not all(layer.found.pairs.complete for layer in layers):
-            raise _too_many(question.cuts())
         return _beside(question, Guard(_counts(earlier) + drifted, drifted, len(question.query.told), layers))
     told = _counts(earlier) + drifted if level == Differencing.PAIRS else 0
     return _beside(question, Guard(told, told, len(question.query.told) if told else 0, ()))
@@ -239,14 +237,8 @@ def _only(cells: Masks, atom_of: npt.NDArray[np.int64], atoms: int) -> Masks:
     return only
 
 
-def _too_many(points: Mapping[str, Collection[object]]) -> TooClose:
-    most = sorted(points, key=lambda name: -len(points[name]))[:5]
-    return TooClose(
-        "This question and the earlier ones of its study and analyst cut the data in too many ways to look "
-        f"at all their combinations (rule {RULE}): above all by {', '.join(most)}.",
-        remedy="Ask of columns and limits that were used before. Columns of which no value is missing cost "
-        "less if the schema says that they are complete.",
-    )
+def _too_many(points: Mapping[str, Sequence[object]]) -> TooClose:
+    return too_many(sorted(points, key=lambda name: -len(points[name]))[:5])
 
 
 # --- tables with totals -------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mpc.statistics.rows import Mask, Rows
+from mpc.privacy.terms import Differencing
+from parties.query.cohorts import guarded
 from parties.query.compile import Question
 from parties.query.plan import Plan
 from parties.query.validation import make_question
@@ -16,17 +17,17 @@ class Earlier:
     """A question that may have been answered, as all parties and holders agree.
 
     `question`: what it asked, if it was made for the present schema. `current`: all holders that are in both
-    plans still have the data that it was asked of. `minimum_count`: the k of its answer; None at a holder.
+    plans still have the data that it was asked of. `cohorts`: whose sizes it may have opened.
     """
 
     plan_hash: bytes
     plan: Plan
     question: Question | None
     current: bool
-    minimum_count: int | None = None
+    cohorts: int
 
 
-def recall(plan_hash: bytes, plan: Plan, now: Question, minimum_count: int | None = None) -> Earlier:
+def recall(plan_hash: bytes, plan: Plan, now: Question, cohorts: int) -> Earlier:
     """An earlier plan beside the question that is asked `now`.
 
     Raises what `make_question` raises, for a plan that this version no longer understands.
@@ -34,22 +35,38 @@ def recall(plan_hash: bytes, plan: Plan, now: Question, minimum_count: int | Non
     question = make_question(plan, now.schema) if plan.schema_hash == now.schema.hash else None
     versions = {part.name: part.version for part in now.plan.holders}
     current = all(versions.get(part.name, part.version) == part.version for part in plan.holders)
-    return Earlier(plan_hash, plan, question, current, minimum_count)
+    return Earlier(plan_hash, plan, question, current, cohorts)
 
 
-def beside(question: Question, earlier: Sequence[Earlier]) -> Question:
-    """The question whose query also compares its cohorts with those of the `earlier` ones, in that order.
+@dataclass(frozen=True)
+class Compared:
+    """A question beside earlier ones: those over the present records, then those over records that have
+    changed.
 
-    Called at every compute party and every holder with the same questions, and only if there are any. What it
-    returns decides which blocks holders share. Nothing is compared yet: the question comes back as it is.
+    In this order stand the cohorts of its guard, the masks of a holder, and the shares of what has opened.
     """
-    del earlier
-    return question
+
+    question: Question
+    present: tuple[Earlier, ...]
+    drifted: tuple[Earlier, ...]
+
+    @property
+    def earlier(self) -> tuple[Earlier, ...]:
+        """All of them in that order; none where the plan asks for no comparison."""
+        guard = self.question.query.guard
+        return (*self.present, *self.drifted) if guard is not None and guard.earlier else ()
 
 
-def cohorts(question: Question, rows: Rows) -> Mask:
-    """`[cohorts, rows]` which of a holder's rows, none filtered yet, are in each set that the counts are of.
+def beside(question: Question, earlier: Sequence[Earlier]) -> Compared:
+    """The question whose query also compares its cohorts with those of the `earlier` ones.
 
-    For the time being one set: all rows that the filter keeps.
+    Called at every compute party and every holder with the same questions. What it returns decides which
+    blocks holders share. Raises `TooClose` where there are too many ways to cut the data.
     """
-    return question.select(rows).selected[None, :]
+    combined = Differencing(question.plan.differencing) == Differencing.COMBINATIONS
+    joins = [combined and one.current and one.question is not None for one in earlier]
+    present = [one for one, fits in zip(earlier, joins, strict=True) if fits]
+    drifted = [one for one, fits in zip(earlier, joins, strict=True) if not fits]
+    known = [one.question for one in present if one.question is not None]
+    made = guarded(question, known, sum(one.cohorts for one in drifted))
+    return Compared(made, tuple(present), tuple(drifted))

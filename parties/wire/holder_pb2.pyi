@@ -86,12 +86,14 @@ class EarlierPlan(_message.Message):
     def __init__(self, plan_hash: _Optional[bytes] = ..., plan: _Optional[_Union[_common_pb2.SignedPlan, _Mapping]] = ...) -> None: ...
 
 class Ask(_message.Message):
-    __slots__ = ("plan_hash", "session")
+    __slots__ = ("plan_hash", "session", "cohorts")
     PLAN_HASH_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
+    COHORTS_FIELD_NUMBER: _ClassVar[int]
     plan_hash: bytes
     session: bytes
-    def __init__(self, plan_hash: _Optional[bytes] = ..., session: _Optional[bytes] = ...) -> None: ...
+    cohorts: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, plan_hash: _Optional[bytes] = ..., session: _Optional[bytes] = ..., cohorts: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Beat(_message.Message):
     __slots__ = ()

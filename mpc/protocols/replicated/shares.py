@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from mpc.errors import NotSupported
+from mpc.errors import NotSupported, ProtocolAbort
 from mpc.protocols.replicated.packages import InputPackage
 
 
@@ -57,6 +58,16 @@ def concatenated(parts: Sequence[ReplicatedShare]) -> ReplicatedShare:
     if len(parts) == 1:
         return parts[0]
     return ReplicatedShare(torch.cat([x.own for x in parts], -1), torch.cat([x.next for x in parts], -1))
+
+
+def result_from_bytes(data: bytes, elements: int) -> ReplicatedShare:
+    """What `result_to_bytes` made of `[elements]` words. `ProtocolAbort` if the size is another."""
+    words = np.frombuffer(data, dtype="<i8").astype(np.int64)
+    if words.size != 2 * elements:
+        raise ProtocolAbort(
+            "A share that was kept is not of the size that it had.", remedy="Restore the database."
+        )
+    return ReplicatedShare(torch.from_numpy(words[:elements]), torch.from_numpy(words[elements:]))
 
 
 def result_to_bytes(share: ReplicatedShare) -> bytes:

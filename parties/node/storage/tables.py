@@ -64,6 +64,7 @@ LEDGER: Final = Table(
     Column("asked", Float, nullable=False),
     Column("state", String(16), nullable=False),
     Column("cohorts", Integer, nullable=False),
+    Column("opened", LargeBinary, nullable=False),
 )
 _log = structlog.get_logger("triune.storage")
 

@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("asked", sa.Float, nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("cohorts", sa.Integer, nullable=False),
+        sa.Column("opened", sa.LargeBinary, nullable=False),
     )
 
 
