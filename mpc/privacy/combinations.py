@@ -149,10 +149,16 @@ def _complements(system: System) -> Words:
 
 
 def _shortest(listed: Words, distinct: Bools, limits: Limits) -> Words:
-    """Of `listed` `[c, d + 1]` those of the fewest cohorts, then of the fewest atoms, within the limits."""
+    """Of `listed` `[c, d + 1]` those within the limits.
+
+    First those that are not zero on the fewest atoms while all cohorts are open: those that are zero
+    everywhere are what a single closed cohort follows from. Of as many, those of the fewest cohorts, then of
+    the fewest atoms.
+    """
     taking = listed[:, :-1] != 0
     union = (taking.astype(np.float32) @ distinct.astype(np.float32) > 0) | (listed[:, -1:] != 0)
     atoms = union.sum(axis=1)
-    order = np.lexsort((atoms, taking.sum(axis=1)))
+    support = ((listed[:, :-1].astype(float) @ distinct.astype(float) + listed[:, -1:]) != 0).sum(axis=1)
+    order = np.lexsort((atoms, taking.sum(axis=1), support))
     fits = np.cumsum(atoms[order]) <= limits.entries
     return listed[order[fits][: limits.candidates]]

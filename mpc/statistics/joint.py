@@ -170,7 +170,8 @@ class JointQuery(Holding):
         broken, passed, weighed, shown, *made = session.gather(*branches)
         earlier = mpc.concat([session.secret(one, INTEGER, 1) for one in opened]) if opened else None
         if self.tables:
-            passed = passed * kept_open(counts, passed, _joined(earlier, passed), self.tables, terms)
+            known, records = _joined(earlier, passed), self._records(blocks)
+            passed = passed * kept_open(counts, passed, known, self.tables, terms, records)
         close = self._compared(session, blocks, earlier, self._opening(passed, made), terms)
         gate = Gate(passed, broken)
         ruled = self._ruled_sums(blocks, weighed, terms)
@@ -197,6 +198,12 @@ class JointQuery(Holding):
         """Of the programs' flags those of values that are counts."""
         pairs = zip(flags, (program for program, _ in self.programs), strict=True)
         return [one[_counts_of(program)] for one, program in pairs if _counts_of(program)]
+
+    def _records(self, blocks: Mapping[str, SecretTensor]) -> SecretTensor | None:
+        """`[holders, atoms]` of the guard's first layer, if it has one."""
+        if self.guard is None or not self.guard.layers:
+            return None
+        return blocks["atoms"][:, : self.guard.layers[0].atoms]
 
     def _weighed(self, words: SecretTensor | None, terms: Terms) -> SecretTensor | None:
         """0/1 `[weights]`: which sums nobody dominates."""

@@ -1,6 +1,6 @@
 """What the answers should be: pandas on the pooled files, after the joint queries, and never before.
 
-It also applies the minimum count to plain data, so that a cell which should stay closed is known to.
+It also applies the rules to plain data, so that a cell which should stay closed is known to.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ class Oracle:
 
     def _support(self, mask: pd.Series, column: str) -> Cells:
         present = self._pooled[column].notna()
-        return {f"{column} n": self._count(mask & present), f"{column} missing": self._count(mask & ~present)}
+        missing = int((mask & ~present).sum()) if self._opens(mask & present) else None
+        return {f"{column} n": self._count(mask & present), f"{column} missing": Expected(missing)}
 
     def _moment(self, mask: pd.Series, column: str, statistic: str) -> Expected:
         values = self._pooled.loc[mask, column]
@@ -132,12 +133,27 @@ class Oracle:
         return cells
 
     def _histogram(self) -> Cells:
-        cells: Cells = {}
+        masks: dict[str, pd.Series] = {}
         for low, high in pairwise(AGE_EDGES):
             last = high == AGE_EDGES[-1]
             mask = (self._pooled.age >= low) & (self._pooled.age <= high if last else self._pooled.age < high)
-            cells[f"age [{low}, {high}{']' if last else ')'}"] = self._count(mask)
-        return cells
+            masks[f"age [{low}, {high}{']' if last else ')'}"] = mask
+        return {
+            label: self._count(mask) if label in self._kept(masks) else Expected(None)
+            for label, mask in masks.items()
+        }
+
+    def _kept(self, masks: Mapping[str, pd.Series]) -> frozenset[str]:
+        """The open ones of cells that exclude each other, where the number of all patients is known.
+
+        What they leave of these has to pass the minimum count too, else the smallest is closed (rule
+        `complementary`).
+        """
+        kept = [label for label, mask in masks.items() if self._opens(mask)]
+        rest = ~pd.concat([masks[label] for label in kept], axis=1).any(axis=1)
+        if not self._opens(rest):
+            kept.remove(min(kept, key=lambda label: int(masks[label].sum())))
+        return frozenset(kept)
 
     def _correlation(self) -> Cells:
         matrix = self._pooled[list(DESCRIBED)].corr()

@@ -30,6 +30,8 @@ MAX_CELLS: Final = 1 << 17
 MAX_WORK: Final = 1 << 27
 #: Distinct cohorts of a study that one question is compared with.
 MAX_COHORTS: Final = 1 << 11
+#: Cohorts around a table whose rest is looked at.
+MAX_TOTALS: Final = 4
 Masks = npt.NDArray[np.bool_]
 
 
@@ -245,7 +247,7 @@ def _too_many(points: Mapping[str, Sequence[object]]) -> TooClose:
 
 
 def _tables(question: Question, guard: Guard) -> tuple[Table, ...]:
-    """The question's tables, each with the counts that its cells add up to, but for gaps."""
+    """The question's tables, each with the counts of cohorts that contain all of its cells."""
     if guard.layers:
         layer = guard.layers[0]
     else:
@@ -254,13 +256,13 @@ def _tables(question: Question, guard: Guard) -> tuple[Table, ...]:
         except TooClose:  # nothing is compared; so no total is looked for either
             return ()
     number = {int(member): place for place, member in reversed(list(enumerate(layer.members)))}
-    found = []
+    found: list[Table] = []
     for cells in _families(question):
         # cells that cannot have records are 0 whoever is asked
         real = tuple(cell for cell in cells if layer.told[number[guard.earlier + cell]].any())
-        totals = _totals(layer, [number[guard.earlier + cell] for cell in real]) if len(real) > 1 else ()
-        if totals:
-            found.append(Table(real, totals))
+        if len(real) > 1:
+            places = [number[guard.earlier + cell] for cell in real]
+            found += _of_totals(layer, real, places, partly=bool(guard.layers))
     return tuple(found)
 
 
@@ -275,14 +277,28 @@ def _families(question: Question) -> list[tuple[int, ...]]:
     return [tuple(cells) for cells in (*across.values(), *within.values()) if len(cells) > 1]
 
 
-def _totals(layer: Layer, places: Sequence[int]) -> tuple[int, ...]:
-    """The counts of whole tables; none if the cells overlap."""
-    cells = layer.told[list(places)]
-    if cells.sum(0).max(initial=0) > 1:
-        return ()
-    union = cells.any(0)
+def _of_totals(layer: Layer, cells: tuple[int, ...], places: Sequence[int], *, partly: bool) -> list[Table]:
+    """A table for each cohort that contains these cells; none if they overlap.
+
+    `partly`: also for cohorts that have other records too, those with the fewest atoms.
+    """
+    told = layer.told[list(places)]
+    if told.sum(0).max(initial=0) > 1:
+        return []
+    union = told.any(0)
     columns = layer.depends[list(places)].any(0)
     gaps = layer.missing[columns].any(0) if columns.any() else np.zeros_like(union)
-    around: Masks = np.logical_not((union & ~layer.told).any(1) | (layer.told & ~union & ~gaps).any(1))
-    around[list(places)] = False
-    return tuple(sorted({int(layer.members[place]) for place in np.flatnonzero(around)}))
+    around = np.flatnonzero((layer.told | ~union).all(1))
+    beside: dict[bytes, list[int]] = {}
+    for place in around:
+        beside.setdefault((layer.told[place] & ~union & ~gaps).tobytes(), []).append(
+            int(layer.members[place])
+        )
+    empty = np.zeros_like(union).tobytes()
+    exact = [Table(cells, tuple(sorted(set(beside[empty]))))] if empty in beside else []
+    others = sorted((key for key in beside if key != empty), key=lambda key: key.count(1))
+    wider = [
+        Table(cells, tuple(sorted(set(beside[key]))), (union | np.frombuffer(key, dtype=np.bool_)) & ~gaps)
+        for key in others[:MAX_TOTALS]
+    ]
+    return exact + (wider if partly else [])

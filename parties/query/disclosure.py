@@ -142,8 +142,8 @@ def _opened(statistic: Statistic, rounded: int) -> Opened:
 def _tells(statistic: Statistic, rounded: int) -> str:
     """What follows from the opened integers, beyond what is printed."""
     exact = "exact numbers" if rounded == 1 else f"counts to the nearest {rounded}"
-    sums = [one for one in statistic.quantities() if one.is_of_values]
-    if not sums:
+    sums = [one for one in statistic.quantities() if not one.is_count]
+    if not any(one.is_of_values for one in sums):
         return f"{exact} of records" + (", and values computed on shares" if statistic.targets() else "")
     parts = _and(f"{one.name} (with {one.governor})" for one in sums)
     return f"{exact} of records, and exactly {parts}: printed values follow from these, and these from them"

@@ -218,8 +218,8 @@ def test_explain_runs_nothing(space, gbsg):
 def test_a_holder_that_lies_suppresses_the_result_and_shows_nothing(gbsg, monkeypatch):
     honest = JointQuery.at_holder
 
-    def at_holder(query, rows, holder, *more):
-        words = honest(query, rows, holder, *more)
+    def at_holder(query, rows, holder, memory=None):
+        words = honest(query, rows, holder, memory)
         words["counts"][0] += 10_000 * (holder == 2)
         return words
 

@@ -22,7 +22,7 @@ from parties.node.transport.mesh import Mesh
 from parties.node.work import Work
 from parties.query import earlier as asked_before
 from parties.query.compile import Question
-from parties.query.earlier import Earlier
+from parties.query.earlier import Compared, Earlier
 from parties.query.plan import SignedPlan
 from tests.faults.troubles import BRISK, COMPUTE, ROUND_S, computing, holder_of, records, storage
 from tests.helping import HOLDERS, Hospitals, running_hospitals, until
@@ -46,8 +46,9 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Question, list[Earlier]]
     """What each party and holder puts a question beside."""
     found: list[tuple[Question, list[Earlier]]] = []
 
-    def note(question: Question, earlier: list[Earlier]) -> Question:
-        found.append((question, earlier))
+    def note(question: Question, earlier: list[Earlier]) -> Compared:
+        if earlier:
+            found.append((question, earlier))
         return asked_before.beside(question, earlier)
 
     monkeypatch.setattr(attempts, "beside", note)
@@ -98,8 +99,7 @@ def test_every_party_and_holder_puts_a_question_beside_the_same_ones(
         assert all(one.plan.hash == one.plan_hash for one in earlier)
         assert all(one.current and one.question is not None for one in earlier)
         assert question.plan.study == "relapse"
-    counts = [[one.minimum_count for one in earlier] for _, earlier in seen[7:]]
-    assert sorted(map(str, counts)) == sorted(["[5, 5, 5]"] * 3 + ["[None, None, None]"] * 4)
+    assert [[one.cohorts for one in earlier] for _, earlier in seen[7:]] == [[1, 1, 1]] * 7
     entry = ledger(box, "ada")[first.hash]
     assert (entry.minimum_count, entry.cohorts, entry.study, entry.analyst) == (5, 1, "", "eve")
     assert entry.session == records(box, first)["ada"].session
@@ -232,10 +232,10 @@ def test_what_cannot_be_written_down_is_not_released(
 ) -> None:
     put = Attempt._write_down
 
-    def failing(attempt: Attempt, written: EntryState, terms: Any) -> None:
+    def failing(attempt: Attempt, written: EntryState, terms: Any, opened: bytes = b"") -> None:
         if written is state and attempt._seat.identity.name == "bert":
             raise StorageError("The database of bert failed.", culprit="bert")
-        put(attempt, written, terms)
+        put(attempt, written, terms, opened)
 
     monkeypatch.setattr(Attempt, "_write_down", failing)
     job = submit(space)

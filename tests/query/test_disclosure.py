@@ -72,6 +72,7 @@ def test_counts_tell_of_membership_and_rounded_ones_less() -> None:
             "8 records beside the largest holder's, or closed for another",
         ),
         (outcome("mean:age", missing=None, n=None, mean=None), STRICT, "minimum-count", "8 records"),
+        (outcome("mean:age", missing=None), replace(STRICT, round_to=5), "rounding", "nearest 5"),
         (outcome("mean:age", n=None, mean=None), STRICT, "minimum-count", "8 records"),
         (outcome("mean:age", mean=None), STRICT, "dominance", "p = 10 %"),
         (outcome("mean:age", mean=None), replace(STRICT, round_to=5), "rounding", "nearest 5"),
