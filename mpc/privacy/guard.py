@@ -92,24 +92,38 @@ class Layer:
 
     @cached_property
     def pairs(self) -> tuple[Integers, Integers, Masks]:
-        """Two distinct cohorts each, and the atoms that count of their difference."""
-        found = self.found.pairs
-        used = np.zeros((len(found.first), len(self.found.copies)), dtype=np.bool_)
-        rows = np.arange(len(found.first))
-        used[rows, found.first] = used[rows, found.second] = True
-        counted = found.support & ~self._gaps(used)
+        """Two distinct cohorts each, and the atoms that count of their difference.
+
+        A cohort with itself: what it leaves of all records.
+        """
+        found = self.found
+        alone = np.flatnonzero(self._alone)
+        single = np.argmax(found.coefficients[alone] != 0, axis=1)
+        first = np.concatenate([found.pairs.first, single])
+        second = np.concatenate([found.pairs.second, single])
+        support = np.concatenate([found.pairs.support, ~found.distinct[single]])
+        used = np.zeros((len(first), len(found.copies)), dtype=np.bool_)
+        rows = np.arange(len(first))
+        used[rows, first] = used[rows, second] = True
+        counted = support & ~self._gaps(used)
         kept = counted.any(1)
-        return found.first[kept], found.second[kept], counted[kept]
+        return first[kept], second[kept], counted[kept]
+
+    @property
+    def _alone(self) -> Masks:
+        """Which combinations are all records less one cohort."""
+        alone: Masks = (self.found.coefficients != 0).sum(1) == 1
+        return alone
 
     @cached_property
     def entries(self) -> Entries:
         """The larger combinations, atom by atom."""
-        found = self.found
+        found, many = self.found, ~self._alone
         everything = np.ones((1, self.atoms), dtype=np.bool_)
         return Entries.of(
-            np.column_stack([found.coefficients, found.constant]),
+            np.column_stack([found.coefficients, found.constant])[many],
             np.concatenate([found.distinct, everything]),
-            self._gaps(found.coefficients != 0),
+            self._gaps(found.coefficients[many] != 0),
         )
 
     def own(self, masks: Masks, present: Mapping[str, npt.NDArray[np.bool_]]) -> Masks:
