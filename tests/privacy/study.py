@@ -9,11 +9,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from mpc.errors import TooClose
 from mpc.privacy.guard import over_budget
 from mpc.privacy.terms import Differencing, Terms
+from mpc.session import Session
+from mpc.simulation import run_parties
 from mpc.statistics.holding import Memory
+from mpc.statistics.joint import JointQuery
 from mpc.statistics.outcome import Outcome
 from mpc.statistics.rows import Rows
 from mpc.statistics.simulation import simulate
@@ -29,11 +33,15 @@ DEFAULTS = Terms(minimum_count=5, p_percent=10, differencing=Differencing.COMBIN
 
 @dataclass
 class Study:
-    """Hospitals with their rows, and what has been answered. `schema`: of the rows' columns."""
+    """Hospitals with their rows, and what has been answered. `schema`: of the rows' columns.
+
+    `on_shares`: three parties compute; else one, by the same code on plain words, for long sequences.
+    """
 
     schema: Schema
     parts: Mapping[str, pd.DataFrame]
     terms: Terms = DEFAULTS
+    on_shares: bool = True
     answered: list[Question] = field(default_factory=list)
     kept: list[list[Any]] = field(default_factory=list)
 
@@ -76,12 +84,15 @@ class Study:
         if over_budget(guard.cohorts, sum(map(len, self.parts.values())), self.terms):
             raise TooClose("over the budget")
         memories = [self._memory(name) if guard.earlier else None for name in names]
-        made = simulate(
-            question.query, rows, self.terms, memories=memories, kept=self.kept if guard.earlier else ()
-        )
+        kept = self.kept if guard.earlier else ()
+        if self.on_shares:
+            made = simulate(question.query, rows, self.terms, memories=memories, kept=kept)
+            outcomes, opens = made.outcomes, made.kept
+        else:
+            outcomes, opens = in_the_clear(question.query, rows, self.terms, memories, kept)
         self.answered.append(question)
-        self.kept.append(made.kept)
-        return made.outcomes
+        self.kept.append(opens)
+        return outcomes
 
     def values(self, *statistics: str, **how: Any) -> list[dict[str, Any]]:
         """The values of the first statistic, group by group."""
@@ -109,6 +120,31 @@ class Study:
         return Memory(every, every[:0])
 
 
+def in_the_clear(
+    query: JointQuery,
+    parts: Sequence[Rows],
+    terms: Terms,
+    memories: Sequence[Memory | None],
+    kept: Sequence[Sequence[Any]],
+) -> tuple[list[list[Outcome]], list[Any]]:
+    """The outcomes, and what opened, of a query that one party computes on plain words."""
+    given = {
+        str(holder): {
+            name: torch.from_numpy(words) for name, words in query.at_holder(part, holder, memory).items()
+        }
+        for holder, (part, memory) in enumerate(zip(parts, memories, strict=True))
+    }
+    opens: list[Any] = []
+
+    def program(session: Session) -> Any:
+        answer = query.compute(session, given, terms, bytes(32), [own[0] for own in kept])
+        opens.append(answer.opens.share)
+        return answer.released.words
+
+    (run,) = run_parties(program, protocol="cleartext")
+    return query.at_recipient(run.result), opens
+
+
 def categories(name: str = "people", complete: bool = True, **levels: Sequence[str]) -> Schema:
     """A schema of categories."""
     columns = tuple(
@@ -116,6 +152,26 @@ def categories(name: str = "people", complete: bool = True, **levels: Sequence[s
         for column, of in levels.items()
     )
     return Schema(name=name, columns=columns)
+
+
+def schema_of(*columns: Column, name: str = "people") -> Schema:
+    """A schema of such columns."""
+    return Schema(name=name, columns=columns)
+
+
+def number(name: str, low: int, high: int, *, complete: bool = True, **more: Any) -> Column:
+    """A column of whole numbers."""
+    return Column(name=name, kind=Kind.INTEGER, min=low, max=high, complete=complete, **more)
+
+
+def category(name: str, *levels: str, complete: bool = True, **more: Any) -> Column:
+    """A column of categories."""
+    return Column(name=name, kind=Kind.CATEGORY, levels=levels, complete=complete, **more)
+
+
+def dealt(rows: pd.DataFrame, holders: int = 3) -> dict[str, pd.DataFrame]:
+    """Hospitals that have every so manieth row each."""
+    return {f"h{place}": rows.iloc[place::holders].reset_index(drop=True) for place in range(holders)}
 
 
 def encoded(part: pd.DataFrame, schema: Schema) -> Rows:
