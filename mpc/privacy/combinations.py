@@ -81,9 +81,9 @@ def combinations(told: Bools, old: int, *, whole: bool = True, limits: Limits | 
     """Pairs and combinations in which a cohort of the new question takes part.
 
     `told` `[cohorts, atoms]`: which atoms a cohort contains; rows from `old` on are the new question's.
-    `whole`: the number of all records is known, though no question opened it; then the complement of a cohort
-    is as good as told, and has to have k records or none too. All parties get the same list: only exact
-    numbers decide, and ties go by place. Raises `RangeError` if `old` is not a number of rows.
+    `whole`: the number of all records may be known, though no question opened it; then the complement of a
+    cohort, and of the sum of two, has to have k records or none too. All parties get the same list: only
+    exact numbers decide, and ties go by place. Raises `RangeError` if `old` is not a number of rows.
     """
     if told.ndim != 2 or not 0 <= old <= len(told):
         raise RangeError("The earlier cohorts are not among the cohorts.", remedy="Correct `old`.")
@@ -91,14 +91,20 @@ def combinations(told: Bools, old: int, *, whole: bool = True, limits: Limits | 
     copies, distinct = _distinct(told)
     new = np.array([group[-1] >= old for group in copies], dtype=bool)
     # nobody learns from a cohort of no atoms, nor from one of all if the number of all records is known
-    useful = np.asarray(distinct.any(axis=1) & ~(distinct.all(axis=1) & whole))
+    some = np.asarray(distinct.any(axis=1))
+    useful = np.asarray(some & ~(distinct.all(axis=1) & whole))
     differences = pairs(distinct, new & useful, useful, whole, limits.pairs, limits.pair_entries)
-    near = _near(distinct, np.asarray(new & useful), limits.near)
-    system = System.of(distinct[near], new[near], useful[near], whole)
+    complements = _complements(new & useful) if whole else np.zeros((0, len(new) + 1), dtype=np.int64)
+    if distinct.sum(axis=0).max(initial=0) <= 1:  # nothing cancels
+        return Combinations(
+            copies, distinct, differences, complements[:, :-1], complements[:, -1], differences.complete
+        )
+    near = _near(distinct, np.asarray(new & some), limits.near)
+    system = System.of(distinct[near], new[near], some[near], False)
     listed, complete = elementary.every(system, limits.minors)
     if not complete:
         listed = spanning.search(system, listed, limits.pool, limits.triples)
-    listed = _spread(np.vstack([_complements(system), listed]), near, len(distinct))
+    listed = np.vstack([complements, _spread(listed, near, len(distinct))])
     complete = complete and len(near) == len(distinct)
     kept = _shortest(listed, distinct, limits)
     complete = complete and differences.complete and len(kept) == len(listed)
@@ -138,13 +144,12 @@ def _spread(listed: Words, near: Words, cohorts: int) -> Words:
     return made
 
 
-def _complements(system: System) -> Words:
-    """All records less each new cohort, if the number of all records is known."""
-    constant = len(system.new) - 1
-    places = np.flatnonzero(system.new) if constant in system.rows else np.zeros(0, dtype=np.int64)
-    made = np.zeros((len(places), len(system.new)), dtype=np.int64)
+def _complements(new: Bools) -> Words:
+    """All records less each new cohort."""
+    places = np.flatnonzero(new)
+    made = np.zeros((len(places), len(new) + 1), dtype=np.int64)
     made[np.arange(len(places)), places] = -1
-    made[:, constant] = 1
+    made[:, -1] = 1
     return made
 
 

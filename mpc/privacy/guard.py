@@ -20,7 +20,7 @@ may ask of a limited number of cohorts (rule `cohort-budget`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
@@ -51,9 +51,11 @@ class Layer:
     """Cohorts of records that have a value in `present`, over the atoms that they make.
 
     `told` `[cohorts, atoms]`; the first `old` are earlier ones'. `members[c]`: the place of the count that
-    opens cohort c, earlier ones' counts first. `missing` `[columns, atoms]`: atoms of records without a value
-    in a column whose gaps are nobody's secret; `depends` `[cohorts, columns]`: which cohorts ask for that
-    column. A difference that lies in such gaps alone tells how many there are, and that is allowed.
+    opens cohort c, earlier ones' counts first; of its records those with a value in `needs[c]`, and, if that
+    is a column, without one in `lacks[c]`. `missing` `[columns, atoms]`: atoms of records without a value in
+    a column whose gaps are nobody's secret; `depends` `[cohorts, columns]`: which cohorts ask for that
+    column. A difference that lies in such gaps alone tells how many there are, and that is allowed. `whole`:
+    what all records come to is known, though nobody asked.
     """
 
     told: Masks
@@ -62,6 +64,8 @@ class Layer:
     present: tuple[str, ...]
     missing: Masks
     depends: Masks
+    needs: tuple[tuple[str, ...], ...]
+    lacks: tuple[str, ...]
     whole: bool = True
 
     @property
@@ -88,25 +92,50 @@ class Layer:
 
     @cached_property
     def pairs(self) -> tuple[Integers, Integers, Masks]:
-        """Two distinct cohorts each, and the atoms that count of their difference."""
-        found = self.found.pairs
-        used = np.zeros((len(found.first), len(self.found.copies)), dtype=np.bool_)
-        rows = np.arange(len(found.first))
-        used[rows, found.first] = used[rows, found.second] = True
-        counted = found.support & ~self._gaps(used)
+        """Two distinct cohorts each, and the atoms that count of their difference.
+
+        A cohort with itself: what it leaves of all records.
+        """
+        found = self.found
+        alone = np.flatnonzero(self._alone)
+        single = np.argmax(found.coefficients[alone] != 0, axis=1)
+        first = np.concatenate([found.pairs.first, single])
+        second = np.concatenate([found.pairs.second, single])
+        support = np.concatenate([found.pairs.support, ~found.distinct[single]])
+        used = np.zeros((len(first), len(found.copies)), dtype=np.bool_)
+        rows = np.arange(len(first))
+        used[rows, first] = used[rows, second] = True
+        counted = support & ~self._gaps(used)
         kept = counted.any(1)
-        return found.first[kept], found.second[kept], counted[kept]
+        return first[kept], second[kept], counted[kept]
+
+    @property
+    def _alone(self) -> Masks:
+        """Which combinations are all records less one cohort."""
+        alone: Masks = (self.found.coefficients != 0).sum(1) == 1
+        return alone
 
     @cached_property
     def entries(self) -> Entries:
         """The larger combinations, atom by atom."""
-        found = self.found
+        found, many = self.found, ~self._alone
         everything = np.ones((1, self.atoms), dtype=np.bool_)
         return Entries.of(
-            np.column_stack([found.coefficients, found.constant]),
+            np.column_stack([found.coefficients, found.constant])[many],
             np.concatenate([found.distinct, everything]),
-            self._gaps(found.coefficients != 0),
+            self._gaps(found.coefficients[many] != 0),
         )
+
+    def own(self, masks: Masks, present: Mapping[str, npt.NDArray[np.bool_]]) -> Masks:
+        """`[cohorts, rows of the layer]` from masks of all rows, gaps not counted; those are changed."""
+        for place, (names, lack) in enumerate(zip(self.needs, self.lacks, strict=True)):
+            for name in names:
+                masks[place] &= present[name]
+            if lack:
+                masks[place] &= ~present[lack]
+        for name in self.present:
+            masks = masks[:, present[name]]
+        return masks
 
     def places(self, masks: Masks) -> Integers:
         """`[rows]` the atom of each row, by its memberships `[cohorts, rows]`. `RangeError` if it has
@@ -208,11 +237,11 @@ class Guard:
         return MAX_ROWS if self.drifted else rows
 
     def at_holder(
-        self, earlier: Masks, drifted: Masks, own: Masks, present: Sequence[npt.NDArray[np.bool_]]
+        self, earlier: Masks, drifted: Masks, own: Masks, present: Mapping[str, npt.NDArray[np.bool_]]
     ) -> Words:
         """That block. `earlier` `[earlier - drifted, rows]`, `own` `[counts, rows]`.
 
-        `drifted` `[drifted, rows and those that are gone]`. `present[l]`: the rows of layer l.
+        `drifted` `[drifted, rows and those that are gone]`. `present`: by column, the rows with a value.
         """
         every = np.concatenate([earlier, own])
         numbers = {
@@ -222,9 +251,9 @@ class Guard:
             )
         }
         parts: list[Words] = []
-        for layer, rows in zip(self.layers, present, strict=True):
-            masks = every[[numbers[int(place)] for place in layer.members]][:, rows]
-            parts.append(np.bincount(layer.places(masks), minlength=layer.atoms))
+        for layer in self.layers:
+            masks = every[[numbers[int(place)] for place in layer.members]]
+            parts.append(np.bincount(layer.places(layer.own(masks, present)), minlength=layer.atoms))
         if self.drifted and self.counts:
             now = np.zeros((len(own), drifted.shape[1]), dtype=np.bool_)
             now[:, : own.shape[1]] = own

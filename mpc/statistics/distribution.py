@@ -129,6 +129,8 @@ class UpTo(Target):
     edges: tuple[int, ...]
     place: int
     program = Curves
+    rule = steps.RULE
+    learnable = "between which two points that open its value lies"
 
     @property
     def is_count(self) -> bool:

@@ -111,13 +111,7 @@ class Holding(Layout):
                 "A holder's memory of earlier questions is not that of the parties.",
                 remedy="Ask again; if it stays so, its operator restores the node's state from a backup.",
             )
-        present = [
-            np.logical_and.reduce(
-                [np.ones(rows.count, bool), *(rows.present[name] for name in layer.present)]
-            )
-            for layer in guard.layers
-        ]
-        return guard.at_holder(memory.earlier, memory.drifted, self.cohorts(rows), present)
+        return guard.at_holder(memory.earlier, memory.drifted, self.cohorts(rows), rows.present)
 
     @cached_property
     def columns_used(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from mpc.encoding import limbs_for
 from mpc.errors import PlanInvalid
 from mpc.statistics import table
 from mpc.statistics.program import RowFacts, RowProgram, Target, Wanted
-from mpc.statistics.rows import Columns, ColumnSpec, Group, Rows, groups_of
+from mpc.statistics.rows import Columns, ColumnSpec, Group, Mask, Rows, groups_of
 from mpc.statistics.statistic import Quantity, Request, Statistic, known
 
 #: Statistics times groups of one query.
@@ -184,9 +184,13 @@ class Layout:
         ]
 
     def cohorts(self, rows: Rows) -> npt.NDArray[np.bool_]:
-        """`[told, rows]`: which of a holder's rows each cohort is of."""
+        """`[told, rows]`: which of a holder's rows each cohort is of, gaps in its `values` not counted.
+
+        A count of the records that have a value stands for all records of its group: how many lack one opens
+        beside it. Where the schema protects that number, it stands for those with a value alone.
+        """
         members = self.facts.members(rows)
-        conditions = [statistic.cohorts(rows) for statistic in self.statistics]
+        conditions = [self._conditions(statistic, rows) for statistic in self.statistics]
         masks = [members(group) & mask for group in self.groups for made in conditions for mask in made]
         masks += [
             members(self.cells[one.cell].group) & one.target.cohort(rows)
@@ -194,6 +198,20 @@ class Layout:
             if one.target is not None
         ]
         return np.array(masks, dtype=np.bool_).reshape(len(self.told), rows.count)
+
+    def _conditions(self, statistic: Statistic, rows: Rows) -> list[Mask]:
+        """The statistic's cohorts among these rows."""
+        counts = [one for one in statistic.quantities() if one.is_count]
+        columns = self.facts.columns
+        filled = {
+            name: np.ones(rows.count, dtype=np.bool_)
+            for one in counts
+            for name in one.values
+            if not columns[name].missing_protected
+        }
+        full = Rows(rows.count, rows.words, {**rows.present, **filled}, rows.selected)
+        pairs = zip(counts, statistic.cohorts(rows), statistic.cohorts(full), strict=True)
+        return [of_all if one.values else of_own for one, of_own, of_all in pairs]
 
     def cuts(self) -> dict[str, set[int]]:
         """By column: the words from which on a row belongs to other cohorts, for the groups and the

@@ -70,6 +70,11 @@ class Quantity:
         """Whether it counts rows."""
         return not self.governor
 
+    @property
+    def is_of_values(self) -> bool:
+        """Whether it is a sum of values; what has a governor and is none counts records beside that."""
+        return bool(self.weighs)
+
 
 @dataclass(frozen=True)
 class Takes:

@@ -9,7 +9,7 @@ from parties.query.compile import Question
 def case_of(question: Question, role: Role, refused: int = 0) -> Case:
     """The case that a party in this role decides; `refused`: cohorts of earlier questions that were."""
     plan, query = question.plan, question.query
-    exact = [one for one in query.statistics if any(part.weighs for part in one.quantities())]
+    exact = [one for one in query.statistics if any(part.is_of_values for part in one.quantities())]
     return Case(
         analyst=plan.analyst,
         dataset=plan.dataset,

@@ -37,12 +37,16 @@ Masks = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Cohort:
-    """A cohort of a question: the count that opens it, and the columns whose values open over it."""
+    """A cohort of a question: the count that opens it, and the columns whose values open over it.
+
+    `gaps_of`: instead of its records, those that lack a value of this column, whose number opens beside it.
+    """
 
     question: int
     count: int
     member: int
     values: tuple[str, ...]
+    gaps_of: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,25 +123,46 @@ def _has_gaps(questions: Sequence[Question], cohorts: Sequence[Cohort], specs: C
 def _layer(questions: Sequence[Question], cohorts: Sequence[Cohort], specs: Columns, values_of: str) -> Layer:
     """Of cohorts of records that have a value in `values_of`, if that is a column."""
     grid = _grid(questions, cohorts, specs, values_of)
-    masks = _memberships(questions, cohorts, grid)
+    every = _with_gaps(cohorts, grid, specs, len(questions) - 1) if not values_of else list(cohorts)
+    masks = _memberships(questions, every, grid, specs, of_values=bool(values_of))
     told, atom_of = _atoms(masks)
     gaps = [] if values_of else [name for name in grid.lacks if not specs[name].missing_protected]
     repeats = masks.shape[1] // grid.rows.count
     missing = [_only(np.tile(grid.lacks[name], repeats), atom_of, told.shape[1]) for name in gaps]
-    depends = [[name in _columns_of(questions[one.question]) for name in gaps] for one in cohorts]
+    depends = [[name in _columns_of(questions[one.question]) for name in gaps] for one in every]
     return Layer(
         told=told,
-        old=sum(one.question < len(questions) - 1 for one in cohorts),
-        members=np.array([one.member for one in cohorts], dtype=np.int64),
+        old=sum(one.question < len(questions) - 1 for one in every),
+        members=np.array([one.member for one in every], dtype=np.int64),
         present=(values_of,) if values_of and not specs[values_of].complete else (),
         missing=np.array(missing, dtype=np.bool_).reshape(len(gaps), told.shape[1]),
-        depends=np.array(depends, dtype=np.bool_).reshape(len(cohorts), len(gaps)),
+        depends=np.array(depends, dtype=np.bool_).reshape(len(every), len(gaps)),
+        needs=tuple(_incomplete(one, specs) if values_of else () for one in every),
+        lacks=tuple(one.gaps_of for one in every),
         whole=not values_of,
     )
 
 
+def _incomplete(cohort: Cohort, specs: Columns) -> tuple[str, ...]:
+    """The columns of which its records have a value, where not all records have one."""
+    return tuple(name for name in cohort.values if not specs[name].complete)
+
+
 def _columns_of(question: Question) -> frozenset[str]:
     return frozenset(question.cuts()) | frozenset(question.query.columns_used)
+
+
+def _with_gaps(cohorts: Sequence[Cohort], grid: Grid, specs: Columns, own: int) -> list[Cohort]:
+    """Beside cohorts with a value of a column that is cut: those without one, whose number opens with
+    theirs."""
+    made = list(cohorts)
+    for one in cohorts:
+        made += [
+            Cohort(one.question, one.count, one.member, (), name)
+            for name in one.values[:1]
+            if len(one.values) == 1 and name in grid.lacks and not specs[name].missing_protected
+        ]
+    return sorted(made, key=lambda one: one.question == own)
 
 
 # --- the attribute space ----------------------------------------------------------------------------
@@ -171,9 +196,9 @@ def _all_cuts(
         for name, words in questions[place].cuts().items():
             cuts.setdefault(name, set()).update(words)
     for one in cohorts:
-        for name in one.values:  # their presence decides who is in
+        for name in one.values:  # their presence decides who is in; a protected one, in every layer
             spec = specs[name]
-            if not spec.complete and name != values_of:
+            if not spec.complete and (values_of or spec.missing_protected) and name != values_of:
                 cuts.setdefault(name, set())
     return cuts
 
@@ -185,10 +210,21 @@ def _points(specs: Columns, name: str, cuts: set[int], values_of: str) -> list[i
     return words if spec.complete or name == values_of else [*words, None]
 
 
-def _memberships(questions: Sequence[Question], cohorts: Sequence[Cohort], grid: Grid) -> Masks:
-    """`[cohorts, cells times kinds of holders]`: a holder has no records in a question that leaves it out."""
+def _memberships(
+    questions: Sequence[Question], cohorts: Sequence[Cohort], grid: Grid, specs: Columns, *, of_values: bool
+) -> Masks:
+    """`[cohorts, cells times kinds of holders]`: a holder has no records in a question that leaves it out.
+
+    `of_values`: of a cohort whose values open those records that have them; else all, and apart from these
+    those without.
+    """
     masks = [one.cohorts(grid.rows) for one in questions]
     whole = np.array([masks[one.question][one.count] for one in cohorts])
+    for place, one in enumerate(cohorts):
+        for name in _incomplete(one, specs) if of_values else ():
+            whole[place] &= grid.rows.present[name]
+        if one.gaps_of:
+            whole[place] &= grid.lacks[one.gaps_of]
     takes_part = [{part.name for part in one.plan.holders} for one in questions]
     names = sorted(set().union(*takes_part))
     kinds = sorted({tuple(name in part for part in takes_part) for name in names})

@@ -10,15 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
-from mpc.privacy import each_side
+from mpc.privacy import complement, each_side
+from mpc.privacy.dominance import RULE as DOMINANCE
 from mpc.privacy.minimum_count import RULE as MINIMUM_COUNT
 from mpc.privacy.terms import NONE, Differencing, Terms
 from mpc.statistics.outcome import Outcome
 from mpc.statistics.statistic import Statistic
 from parties.law.rules import NO_EXTREMES, ROUNDING
 
-#: What keeps a sum closed whose count is open.
-DOMINANCE: Final = "dominance"
+#: Names of what opened that are printed; the JSON has them all.
+_SHOWN: Final = 20
 _ONLY_NOISE: Final = "Only noise would stop this, and none is added."
 
 
@@ -69,13 +70,18 @@ class DisclosureReport:
     def __str__(self) -> str:
         lines = [f"What this result of {', '.join(self.holders)} discloses to {self.recipient}"]
         for one in self.opened:
-            lines += [f"  {one.statistic}", f"    opened: {', '.join(one.opens)}"]
+            lines += [f"  {one.statistic}", f"    opened: {_shortened(one.opens)}"]
             lines += [f"    that tells: {one.tells}", f"    of one record: {one.learnable}"]
         lines.append("  stayed closed: " + ("nothing" if not self.closed else ""))
         lines += [f"    {one.cell}: {one.value} (rule {one.rule}: {one.setting})" for one in self.closed]
         lines.append("  terms in force:" + ("" if self.terms else " not known"))
         lines += [f"    {one.term} = {one.value}{_by(one.parties)}" for one in self.terms]
         return "\n".join([*(line.rstrip() for line in lines), f"  {_compared(self.earlier)}"])
+
+
+def _shortened(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def _by(parties: Sequence[str]) -> str:
@@ -137,7 +143,7 @@ def _tells(statistic: Statistic, rounded: int) -> str:
     """What follows from the opened integers, beyond what is printed."""
     exact = "exact numbers" if rounded == 1 else f"counts to the nearest {rounded}"
     sums = [one for one in statistic.quantities() if not one.is_count]
-    if not any(one.weighs for one in sums):
+    if not any(one.is_of_values for one in sums):
         return f"{exact} of records" + (", and values computed on shares" if statistic.targets() else "")
     parts = _and(f"{one.name} (with {one.governor})" for one in sums)
     return f"{exact} of records, and exactly {parts}: printed values follow from these, and these from them"
@@ -145,7 +151,7 @@ def _tells(statistic: Statistic, rounded: int) -> str:
 
 def _learnable(statistic: Statistic, rounded: int) -> str:
     """What somebody could learn who knows all records but one."""
-    sums = any(one.weighs for one in statistic.quantities())
+    sums = any(one.is_of_values for one in statistic.quantities())
     count = (
         "whether it is counted" if rounded == 1 else "whether it is counted, where it moves a rounded count"
     )
@@ -166,7 +172,7 @@ def _rule_of(statistic: Statistic, name: str, outcome: Outcome, terms: Terms | N
     """Which rule kept a value closed, as far as what opened tells."""
     goal = next((goal for goal in statistic.targets() if goal.name == name), None)
     counts = {one.name for one in statistic.quantities() if one.is_count}
-    governors = {one.governor for one in statistic.quantities()} if goal is None else {goal.governor}
+    governors = {goal.governor} if goal is not None else {one.governor for one in statistic.quantities()}
     open_counts = {count for count in counts if outcome.values.get(count) is not None}
     if name in counts or not governors & open_counts:
         return MINIMUM_COUNT
@@ -180,8 +186,10 @@ def _setting(rule: str, terms: Terms | None) -> str:
         return "its setting is not known"
     k = terms.minimum_count
     beside = "" if terms.allow_single_holder else " beside the largest holder's"
+    # A cell that was closed for another's sake says nothing of that, so neither does this.
+    sake = f", or closed for another cell's sake (rule {complement.RULE})" if terms.differencing else ""
     settings = {
-        MINIMUM_COUNT: f"at least {k} records{beside}",
+        MINIMUM_COUNT: f"at least {k} records{beside}{sake}",
         NO_EXTREMES.id: "no party opens single records",
         ROUNDING.id: f"counts to the nearest {terms.round_to}, no sums",
         DOMINANCE: f"p = {terms.p_percent} %, and {terms.dominance_records} records make up at most "

@@ -83,6 +83,8 @@ def _costs(question: Question, outlook: Outlook | None) -> list[str]:
         f"{_bytes(predicted.bytes_sent)}; {question.query.output_elements} words come out."
     )
     made = [sizes]
+    if terms.differencing:
+        made.append("Comparing it with earlier questions takes more, which the parties alone know.")
     if outlook is not None and predicted.seconds is not None:
         slowest = max(outlook.links, key=lambda link: link.round_trip_s)
         made.append(

@@ -72,12 +72,14 @@ def sizes(study: Study) -> np.ndarray:
 
 
 def found_out(study: Study, attacker: Attacker, closed: list[Any]) -> list[tuple[int, ...]]:
-    """The protected cohorts that the attacker determines: what stayed closed, and cells of 1 to k - 1
-    records."""
+    """The protected cohorts that the attacker determines.
+
+    What stayed closed, and cells and levels of 1 to k - 1 records.
+    """
     true = sizes(study)
-    small = [
-        np.arange(len(CELLS)) == cell for cell, n in enumerate(true) if 0 < n < study.terms.minimum_count
-    ]
+    natural = [np.arange(len(CELLS)) == cell for cell in range(len(CELLS))]
+    natural += [np.array([level in cell for cell in CELLS]) for level in (*A, *B)]
+    small = [cohort for cohort in natural if 0 < true[cohort].sum() < study.terms.minimum_count]
     opened = [told.astype(bool).tolist() for told in attacker.told]
     wanted = [cohort for cohort in (*closed, *small) if cohort.any() and cohort.tolist() not in opened]
     return [tuple(np.flatnonzero(cohort)) for cohort in wanted if attacker.determines(cohort)]

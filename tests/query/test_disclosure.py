@@ -46,6 +46,15 @@ def test_a_percentile_tells_an_interval() -> None:
     assert "exact values" not in opened.learnable
 
 
+def test_a_curve_tells_a_step_and_stays_closed_by_its_own_rule() -> None:
+    full = outcome("distribution:age:4")
+    name = next(name for name in full.values if name != "n")
+    made = reported(outcome("distribution:age:4", **{name: None}))
+    assert "between which two points" in made.opened[0].learnable
+    assert [(one.value, one.rule) for one in made.closed] == [(name, "steps")]
+    assert "8 records" in made.closed[0].setting
+
+
 def test_counts_tell_of_membership_and_rounded_ones_less() -> None:
     assert "whether it is counted. " in reported(outcome("count")).opened[0].learnable
     (opened,) = reported(outcome("count"), terms=replace(STRICT, round_to=5)).opened
@@ -56,7 +65,13 @@ def test_counts_tell_of_membership_and_rounded_ones_less() -> None:
 @pytest.mark.parametrize(
     ("made", "terms", "rule", "setting"),
     [
-        (outcome("count", count=None), STRICT, "minimum-count", "8 records beside the largest holder's"),
+        (
+            outcome("count", count=None),
+            STRICT,
+            "minimum-count",
+            "8 records beside the largest holder's, or closed for another",
+        ),
+        (outcome("mean:age", missing=None, n=None, mean=None), STRICT, "minimum-count", "8 records"),
         (outcome("mean:age", missing=None), replace(STRICT, round_to=5), "rounding", "nearest 5"),
         (outcome("mean:age", n=None, mean=None), STRICT, "minimum-count", "8 records"),
         (outcome("mean:age", mean=None), STRICT, "dominance", "p = 10 %"),
