@@ -85,7 +85,7 @@ def found_out(study: Study, attacker: Attacker, closed: list[Any]) -> list[tuple
     return [tuple(np.flatnonzero(cohort)) for cohort in wanted if attacker.determines(cohort)]
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(
     counts=st.lists(st.lists(st.integers(0, 9), min_size=6, max_size=6), min_size=3, max_size=3),
     questions=st.lists(QUESTIONS, min_size=2, max_size=6),
