@@ -355,12 +355,14 @@ class SecretTensor(Comparisons):
         terms = summed_terms(self, other)
         if isinstance(other, SecretTensor):
             return self._product(other, self.protocol.matmul, terms)
-        return self._by_public(other, torch.matmul, terms)
+        return self._by_public(other, self.protocol.kernels.matmul, terms)
 
     def __rmatmul__(self, other: Public) -> SecretTensor:
         """As `@`."""
         return self._by_public(
-            other, lambda words, factor: torch.matmul(factor, words), summed_terms(other, self)
+            other,
+            lambda words, factor: self.protocol.kernels.matmul(factor, words),
+            summed_terms(other, self),
         )
 
 

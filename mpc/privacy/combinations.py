@@ -44,8 +44,7 @@ class Limits:
     `pairs`, `pair_entries`: pairs, and pairs times atoms. `candidates`: combinations of three cohorts and
     more, and complements of one. `entries`: atoms in the union of a combination's cohorts, over all
     combinations. `minors`: places that a complete list tries. `pool`: vectors of a large system that are
-    added to each other. `triples`: combinations of three cohorts that are listed for no other reason. `near`:
-    of a study with over four times as many cohorts, how many of each kind are combined.
+    added to each other. `triples`: combinations of three cohorts that are listed for no other reason.
     """
 
     pairs: int = 1 << 16
@@ -55,7 +54,6 @@ class Limits:
     minors: int = 6_000
     pool: int = 64
     triples: int = 64
-    near: int = 40
 
 
 @dataclass(frozen=True)
@@ -99,16 +97,30 @@ def combinations(told: Bools, old: int, *, whole: bool = True, limits: Limits | 
         return Combinations(
             copies, distinct, differences, complements[:, :-1], complements[:, -1], differences.complete
         )
-    near = _near(distinct, np.asarray(new & some), limits.near)
-    system = System.of(distinct[near], new[near], some[near], False)
+    system = System.of(distinct, new, some, False)
     listed, complete = elementary.every(system, limits.minors)
     if not complete:
         listed = spanning.search(system, listed, limits.pool, limits.triples)
-    listed = np.vstack([complements, _spread(listed, near, len(distinct))])
-    complete = complete and len(near) == len(distinct)
+    listed = np.vstack([complements, listed])
     kept = _shortest(listed, distinct, limits)
     complete = complete and differences.complete and len(kept) == len(listed)
     return Combinations(copies, distinct, differences, kept[:, :-1], kept[:, -1], complete)
+
+
+def near(told: Bools, old: int, most: int) -> Words:
+    """The cohorts of a large study among which combinations are looked for.
+
+    Beside the new ones: those that differ least from one of them, those that have most in common
+    with one, and the largest of those that no new one meets, which a total may leave out with it. `most` of
+    each kind.
+    """
+    new = np.arange(len(told)) >= old
+    sets = told.astype(np.float32)
+    sizes, common = sets.sum(axis=1), sets[new] @ sets.T
+    apart = (sets[new].sum(axis=1)[:, None] + sizes - 2 * common).min(axis=0, initial=np.inf)
+    met = common.max(axis=0, initial=0)
+    orders = (np.lexsort((apart, new)), np.lexsort((-sizes, -met, new)), np.lexsort((-sizes, met > 0, new)))
+    return np.unique(np.concatenate([np.flatnonzero(new), *(order[:most] for order in orders)]))
 
 
 def _distinct(told: Bools) -> tuple[tuple[tuple[int, ...], ...], Bools]:
@@ -118,30 +130,6 @@ def _distinct(told: Bools) -> tuple[tuple[tuple[int, ...], ...], Bools]:
         copies.setdefault(row.tobytes(), []).append(place)
     groups = tuple(tuple(group) for group in copies.values())
     return groups, told[[group[0] for group in groups]]
-
-
-def _near(distinct: Bools, new: Bools, most: int) -> Words:
-    """The cohorts among which combinations are looked for: all of a study that has few.
-
-    Of many, beside the new ones: those that differ least from one of them, those that have most in common
-    with one, and the largest of those that no new one meets, which a total may leave out with it. `most` of
-    each kind.
-    """
-    if len(distinct) <= 4 * most:
-        return np.arange(len(distinct))
-    sets = distinct.astype(np.float32)
-    sizes, common = sets.sum(axis=1), sets[new] @ sets.T
-    apart = (sets[new].sum(axis=1)[:, None] + sizes - 2 * common).min(axis=0, initial=np.inf)
-    met = common.max(axis=0, initial=0)
-    orders = (np.lexsort((apart, new)), np.lexsort((-sizes, -met, new)), np.lexsort((-sizes, met > 0, new)))
-    return np.unique(np.concatenate([np.flatnonzero(new), *(order[:most] for order in orders)]))
-
-
-def _spread(listed: Words, near: Words, cohorts: int) -> Words:
-    """Coefficients of some cohorts, and the constant, as those of all."""
-    made = np.zeros((len(listed), cohorts + 1), dtype=np.int64)
-    made[:, near], made[:, -1] = listed[:, :-1], listed[:, -1]
-    return made
 
 
 def _complements(new: Bools) -> Words:

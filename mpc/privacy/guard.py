@@ -216,25 +216,30 @@ class Guard:
     drifted: int
     counts: int
     layers: tuple[Layer, ...]
+    paired: bool = False
+    distinct: int = 0
 
     @property
     def cohorts(self) -> int:
         """How many distinct cohorts have been asked for with this question; those that drifted count
         singly."""
-        if not self.layers:
-            return self.earlier + self.counts
-        return len(np.unique(np.packbits(self.layers[0].told, axis=1), axis=0)) + self.drifted
+        return self.distinct + self.drifted if self.layers else self.earlier + self.counts
+
+    @property
+    def _compared(self) -> int:
+        """How many earlier cohorts, the last ones, are compared in pairs that holders count."""
+        return self.earlier if self.paired else self.drifted
 
     @property
     def elements(self) -> int:
         """Words of the block that each holder shares: records by atom; then, of drifted cohorts,
         differences."""
-        pairs = self.drifted * self.counts
+        pairs = self._compared * self.counts
         return sum(layer.atoms for layer in self.layers) + (pairs + 1 if pairs else 0)
 
     def most(self, rows: int) -> int:
         """The greatest word of that block, of a holder with at most so many rows now."""
-        return MAX_ROWS if self.drifted else rows
+        return MAX_ROWS if self._compared else rows
 
     def at_holder(
         self, earlier: Masks, drifted: Masks, own: Masks, present: Mapping[str, npt.NDArray[np.bool_]]
@@ -254,12 +259,17 @@ class Guard:
         for layer in self.layers:
             masks = every[[numbers[int(place)] for place in layer.members]]
             parts.append(np.bincount(layer.places(layer.own(masks, present)), minlength=layer.atoms))
-        if self.drifted and self.counts:
-            now = np.zeros((len(own), drifted.shape[1]), dtype=np.bool_)
-            now[:, : own.shape[1]] = own
-            differences = [np.count_nonzero(drifted ^ mask, axis=1) for mask in now]
-            parts += [np.concatenate(differences), np.array([drifted.shape[1]])]
+        if self._compared and self.counts:
+            parts.append(self._differences(earlier if self.paired else earlier[:0], drifted, own))
         return np.concatenate(parts).astype(np.int64) if parts else _NONE
+
+    def _differences(self, earlier: Masks, drifted: Masks, own: Masks) -> Words:
+        """For each own cohort its difference with each of these, and the number of rows, with those gone."""
+        gone = drifted.shape[1] - own.shape[1]
+        then = np.concatenate([np.pad(earlier, ((0, 0), (0, gone))), drifted])
+        packed, now = np.packbits(then, axis=1), np.packbits(np.pad(own, ((0, 0), (0, gone))), axis=1)
+        found = [np.bitwise_count(packed ^ mask).sum(1, dtype=np.int64) for mask in now]
+        return np.concatenate([*found, [drifted.shape[1]]]).astype(np.int64)
 
     def too_close(
         self,
@@ -283,22 +293,22 @@ class Guard:
             partial(_layer, layer, shared[:, end - layer.atoms : end], flags, terms)
             for layer, end in zip(self.layers, parts, strict=True)
         ]
-        if self.drifted and self.counts:
+        if self._compared and self.counts:
             start = parts[-1] if parts else 0
-            branches.append(partial(self._drifted, shared[:, start:], flags, terms))
+            branches.append(partial(self._pairs, shared[:, start:], flags, terms))
         found = [one for part in session.gather(*branches) for one in part]
         if not found:
             return None
         return mpc.concat(found).sum() > 0
 
-    def _drifted(self, shared: SecretTensor, flags: SecretTensor, terms: Terms) -> list[SecretTensor]:
+    def _pairs(self, shared: SecretTensor, flags: SecretTensor, terms: Terms) -> list[SecretTensor]:
         """Of pairs with cohorts whose records have changed: their symmetric difference, and its
         complement."""
         differences, total = shared[:, :-1], shared[:, -1:]
         complements = total.broadcast_to(differences.shape) - differences
         small = 1 - _pass(mpc.concat([differences, complements], 1), terms)
-        earlier = np.tile(np.arange(self.earlier - self.drifted, self.earlier), self.counts)
-        own = np.repeat(np.arange(self.earlier, self.earlier + self.counts), self.drifted)
+        earlier = np.tile(np.arange(self.earlier - self._compared, self.earlier), self.counts)
+        own = np.repeat(np.arange(self.earlier, self.earlier + self.counts), self._compared)
         both = flags[earlier] * flags[own]
         return [mpc.concat([both, both]) * small.view(bound=1)]
 

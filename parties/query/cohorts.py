@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mpc.errors import TooClose
+from mpc.privacy.combinations import near
 from mpc.privacy.complement import Table
 from mpc.privacy.guard import Guard, Layer, too_many
 from mpc.privacy.terms import Differencing
@@ -28,8 +29,10 @@ from parties.query.compile import Question
 #: Cells of the attribute space, and cells times cohorts, that are looked at for one question.
 MAX_CELLS: Final = 1 << 17
 MAX_WORK: Final = 1 << 27
-#: Distinct cohorts of a study that one question is compared with.
-MAX_COHORTS: Final = 1 << 11
+#: Distinct cohorts of a study that are all combined with each other; of more, so many of each kind of the
+#: nearest are, and all are compared in pairs, which holders count.
+MAX_COMBINED: Final = 120
+NEAREST: Final = 24
 #: Cohorts around a table whose rest is looked at.
 MAX_TOTALS: Final = 4
 Masks = npt.NDArray[np.bool_]
@@ -66,8 +69,9 @@ def guarded(question: Question, earlier: Sequence[Question], drifted: int = 0) -
     """
     level = Differencing(question.plan.differencing)
     if level == Differencing.COMBINATIONS:
-        layers = _layers(question, earlier, drifted)
-        return _beside(question, Guard(_counts(earlier) + drifted, drifted, len(question.query.told), layers))
+        layers, distinct = _layers(question, earlier, drifted)
+        told, counts = _counts(earlier) + drifted, len(question.query.told)
+        return _beside(question, Guard(told, drifted, counts, layers, distinct > MAX_COMBINED, distinct))
     told = _counts(earlier) + drifted if level == Differencing.PAIRS else 0
     return _beside(question, Guard(told, told, len(question.query.told) if told else 0, ()))
 
@@ -84,18 +88,22 @@ def _counts(questions: Sequence[Question]) -> int:
 # --- layers -----------------------------------------------------------------------------------------
 
 
-def _layers(question: Question, earlier: Sequence[Question], drifted: int) -> tuple[Layer, ...]:
-    """One of all cohorts; and one of each column whose values open, where gaps make a difference."""
+def _layers(question: Question, earlier: Sequence[Question], drifted: int) -> tuple[tuple[Layer, ...], int]:
+    """One of all cohorts; and one of each column whose values open, where gaps make a difference.
+
+    And how many distinct cohorts there are. Of many, those in the layers are the nearest.
+    """
     questions = [*earlier, question]
     cohorts = _cohorts(questions, drifted)
     specs = question.schema.specs()
-    layers = [_layer(questions, cohorts, specs, "")]
+    first, distinct = _layer(questions, cohorts, specs, "")
+    layers = [first]
     opened = dict.fromkeys(name for one in cohorts if one.question == len(earlier) for name in one.values)
     for name in opened:
         mine = [one for one in cohorts if name in one.values]
         if _has_gaps(questions, mine, specs):
-            layers.append(_layer(questions, mine, specs, name))
-    return tuple(layers)
+            layers.append(_layer(questions, mine, specs, name)[0])
+    return tuple(layers), distinct
 
 
 def _cohorts(questions: Sequence[Question], drifted: int) -> list[Cohort]:
@@ -120,17 +128,21 @@ def _has_gaps(questions: Sequence[Question], cohorts: Sequence[Cohort], specs: C
     return any(not specs[name].complete for name in names)
 
 
-def _layer(questions: Sequence[Question], cohorts: Sequence[Cohort], specs: Columns, values_of: str) -> Layer:
-    """Of cohorts of records that have a value in `values_of`, if that is a column."""
+def _layer(
+    questions: Sequence[Question], cohorts: Sequence[Cohort], specs: Columns, values_of: str
+) -> tuple[Layer, int]:
+    """Of cohorts of records that have a value in `values_of`, if that is a column; how many are distinct."""
     grid = _grid(questions, cohorts, specs, values_of)
     every = _with_gaps(cohorts, grid, specs, len(questions) - 1) if not values_of else list(cohorts)
     masks = _memberships(questions, every, grid, specs, of_values=bool(values_of))
+    chosen, distinct = _nearby(masks, [one.question < len(questions) - 1 for one in every])
+    masks, every = masks[chosen], [every[place] for place in chosen]
     told, atom_of = _atoms(masks)
     gaps = [] if values_of else [name for name in grid.lacks if not specs[name].missing_protected]
     repeats = masks.shape[1] // grid.rows.count
     missing = [_only(np.tile(grid.lacks[name], repeats), atom_of, told.shape[1]) for name in gaps]
     depends = [[name in _columns_of(questions[one.question]) for name in gaps] for one in every]
-    return Layer(
+    layer = Layer(
         told=told,
         old=sum(one.question < len(questions) - 1 for one in every),
         members=np.array([one.member for one in every], dtype=np.int64),
@@ -141,6 +153,20 @@ def _layer(questions: Sequence[Question], cohorts: Sequence[Cohort], specs: Colu
         lacks=tuple(one.gaps_of for one in every),
         whole=not values_of,
     )
+    return layer, distinct
+
+
+def _nearby(masks: Masks, old: Sequence[bool]) -> tuple[list[int], int]:
+    """The places of the cohorts that are combined, and how many distinct ones there are in all."""
+    copies: dict[bytes, list[int]] = {}
+    for place, row in enumerate(np.packbits(masks, axis=1)):
+        copies.setdefault(row.tobytes(), []).append(place)
+    if len(copies) <= MAX_COMBINED:
+        return list(range(len(masks))), len(copies)
+    groups = sorted(copies.values(), key=lambda group: not all(old[place] for place in group))
+    earlier = sum(all(old[place] for place in group) for group in groups)
+    chosen = near(masks[[group[0] for group in groups]], earlier, NEAREST)
+    return sorted(place for one in chosen for place in groups[one]), len(copies)
 
 
 def _incomplete(cohort: Cohort, specs: Columns) -> tuple[str, ...]:
@@ -260,7 +286,8 @@ def _tables(question: Question, guard: Guard) -> tuple[Table, ...]:
         layer = guard.layers[0]
     else:
         try:
-            layer = _layer([question], _cohorts([question], guard.earlier), question.schema.specs(), "")
+            cohorts = _cohorts([question], guard.earlier)
+            layer, _ = _layer([question], cohorts, question.schema.specs(), "")
         except TooClose:  # nothing is compared; so no total is looked for either
             return ()
     number = {int(member): place for place, member in reversed(list(enumerate(layer.members)))}
