@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
 
-.PHONY: help demo test test-long lint bench bench-peers bench-wan tables protos clean
+.PHONY: help demo test test-long lint bench bench-peers bench-wan tables disclosure protos clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ bench-wan: $(VENV)/.tested ## the same between parties 1 ms and 40 ms apart
 
 tables: $(VENV)/.tested ## docs/tables.md: errors and costs, measured (minutes)
 	$(RUN) -m benchmarks.tables
+
+disclosure: $(VENV)/.tested ## the table of statistics and rules in docs/disclosure.md
+	$(RUN) -m mpc.statistics.disclosed
 
 protos: $(VENV)/.tested ## the wire's Python code from protos/
 	$(RUN) -m parties.wire.generate
