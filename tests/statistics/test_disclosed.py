@@ -14,6 +14,7 @@ from mpc.statistics import disclosed, table
 from parties.law import rules
 from parties.law.presets import PRESETS
 from parties.law.rules import DEFAULT_TERMS, RULES
+from parties.query import cohorts
 
 PAGE = disclosed.PAGE.read_text(encoding="utf-8")
 TESTS = Path(__file__).resolve().parents[1] / "privacy"
@@ -62,7 +63,8 @@ def test_limits_have_the_numbers_of_the_code() -> None:
     limits = combinations.Limits()
     for number in (limits.pairs, limits.candidates, limits.entries, limits.minors):
         assert f"{number:,}" in PAGE
-    assert f"4 * `Limits.near` = {4 * limits.near} " in PAGE
+    assert f"`MAX_COMBINED` = {cohorts.MAX_COMBINED} " in PAGE
+    assert f"`NEAREST` = {cohorts.NEAREST} " in PAGE
 
 
 def test_every_known_limit_is_a_test() -> None:
