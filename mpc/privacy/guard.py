@@ -322,9 +322,9 @@ def _layer(layer: Layer, records: SecretTensor, flags: SecretTensor, terms: Term
         step = max(1, _CHUNK // layer.atoms)
         parts = [counted[start : start + step].T for start in range(0, first.size, step)]
         sizes = mpc.concat([records @ part.astype(np.int64) for part in parts], 1)
-        found.append((known[first] * known[second]) * (1 - _pass(sizes, terms)).view(bound=1))
+        found.append((known[first] * known[second]) * _tells(layer, sizes, terms))
     if layer.entries.row.size:
-        found.append(_combined(layer.entries, records, known, terms))
+        found.append(_combined(layer, records, known, terms))
     return found
 
 
@@ -342,15 +342,25 @@ def _any_copy(layer: Layer, flags: SecretTensor) -> SecretTensor:
     return mpc.concat([first[rest], some])[order].view(bound=1) if rest else some
 
 
-def _combined(entries: Entries, records: SecretTensor, known: SecretTensor, terms: Terms) -> SecretTensor:
+def _tells(layer: Layer, sizes: SecretTensor, terms: Terms) -> SecretTensor:
+    """0/1 of sets of `[holders, n]` records: whether there are too few of them.
+
+    That nobody is in one is told by counts; a sum over nobody tells of no value.
+    """
+    small = (1 - _pass(sizes, terms)).view(bound=1)
+    return small if layer.whole else small * (sizes.sum(0) > 0)
+
+
+def _combined(layer: Layer, records: SecretTensor, known: SecretTensor, terms: Terms) -> SecretTensor:
     """Of the larger combinations. A product of what is not zero with every holder's records of the atom."""
+    entries = layer.entries
     known = mpc.concat([known, known.lift(np.ones(1, dtype=np.int64))])
     values = mpc.sum_by(known[entries.cohort] * entries.factor, entries.entry, entries.row.size)
     told = values != 0
     here = told.reshape(1, -1).broadcast_to((records.shape[0], entries.row.size)) * records[:, entries.atom]
     sizes = mpc.sum_by(here, entries.row, entries.rows)
     anything = mpc.sum_by(told, entries.row, entries.rows) > 0
-    return anything * (1 - _pass(sizes, terms)).view(bound=1)
+    return anything * _tells(layer, sizes, terms)
 
 
 def over_budget(cohorts: int, records: int, terms: Terms) -> bool:

@@ -150,8 +150,10 @@ class Oracle:
         `complementary`).
         """
         kept = [label for label, mask in masks.items() if self._opens(mask)]
-        rest = ~pd.concat([masks[label] for label in kept], axis=1).any(axis=1)
-        if not self._opens(rest):
+        rest = self._all
+        for label in kept:
+            rest &= ~masks[label]
+        if kept and not self._opens(rest):
             kept.remove(min(kept, key=lambda label: int(masks[label].sum())))
         return frozenset(kept)
 
