@@ -151,7 +151,7 @@ def triune(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     [
         (lambda text: text, "cannot be opened"),
         (lambda text: text.replace('state = "state"\n', ""), "state"),
-        (lambda text: text.replace("minimum_count = 5", "minimum_count = 0"), "minimum_count"),
+        (lambda text: text.replace("# minimum_count = 5", "minimum_count = 0"), "minimum_count"),
         (lambda text: text.replace("listen", "lissten"), "lissten"),
         (lambda text: text.replace('keys = "keys"', 'keys = "nowhere"'), "nowhere"),
         (lambda text: text.replace("127.0.0.1", "0.0.0.0"), "loopback"),  # noqa: S104
