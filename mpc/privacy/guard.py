@@ -306,7 +306,10 @@ class Guard:
         complement."""
         differences, total = shared[:, :-1], shared[:, -1:]
         complements = total.broadcast_to(differences.shape) - differences
-        small = 1 - _pass(mpc.concat([differences, complements], 1), terms)
+        # the same question again differs by nobody; which questions are the same is not looked at here
+        differ = differences.sum(0) > 0
+        few = 1 - _pass(mpc.concat([differences, complements], 1), terms)
+        small = few.view(bound=1) * mpc.concat([differ, differ.lift(np.ones(differ.size, dtype=np.int64))])
         earlier = np.tile(np.arange(self.earlier - self._compared, self.earlier), self.counts)
         own = np.repeat(np.arange(self.earlier, self.earlier + self.counts), self._compared)
         both = flags[earlier] * flags[own]

@@ -35,7 +35,7 @@ class EntryState(StrEnum):
     REFUSED = "refused"
 
 
-#: As they travel. Refused questions told nobody anything: they count for a budget alone.
+#: As they travel. Refused questions opened nothing but that they were: they count for a budget alone.
 CODES: Final[Mapping[EntryState, int]] = MappingProxyType({EntryState.PENDING: 1, EntryState.ANSWERED: 2})
 _STATES: Final = MappingProxyType({code: state for state, code in CODES.items()})
 
