@@ -43,7 +43,7 @@ tables: $(VENV)/.tested ## docs/tables.md: errors and costs, measured (minutes)
 	$(RUN) -m benchmarks.tables
 
 disclosure: $(VENV)/.tested ## the table of statistics and rules in docs/disclosure.md
-	$(RUN) -m mpc.statistics.disclosed
+	$(RUN) -m benchmarks.disclosed
 
 protos: $(VENV)/.tested ## the wire's Python code from protos/
 	$(RUN) -m parties.wire.generate

@@ -1,6 +1,6 @@
 """Every statistic beside the rules: what opens of it, and which rules may keep it closed.
 
-`python -m mpc.statistics.disclosed` writes it between the marks in docs/disclosure.md.
+`python -m benchmarks.disclosed` writes it between the marks in docs/disclosure.md.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mpc.statistics import table
 from mpc.statistics.rows import ColumnSpec
 from mpc.statistics.statistic import Quantity, Statistic
 
-PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "disclosure.md"
+PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "disclosure.md"
 BEGIN: Final = "<!-- made by `make disclosure`; do not edit -->"
 END: Final = "<!-- the end of what is made -->"
 #: A party's rule on smallest and largest values, which stands above this house (parties/law/rules.py).
