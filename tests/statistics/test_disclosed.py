@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import disclosed, table
+from benchmarks import disclosed
 from mpc.privacy import combinations
 from mpc.privacy.terms import Terms
+from mpc.statistics import table
 from parties.law import rules
 from parties.law.presets import PRESETS
 from parties.law.rules import DEFAULT_TERMS, RULES
