@@ -257,10 +257,6 @@ class JointQuery(Holding):
             blocks[block] = words
             check = partial(mpc.assume_bound, words, high, least=low, source="catalogue", what=ranges.WHY)
             demands.append(check)
-        if self.guard is not None and self.guard.elements:
-            # not checked: each holder's part is left out once, so that a false one can only close
-            most = self.guard.most(max(self.facts.rows_at_most))
-            blocks["atoms"] = mpc.stack([session.secret(given["atoms"], INTEGER, most) for given in inputs])
         return blocks, demands
 
     def _ends(self) -> dict[str, ranges.Ends]:
@@ -273,6 +269,9 @@ class JointQuery(Holding):
             scales = [self.scaling(weight) for weight in self.weights]
             high = [[one.total, *[one.value] * MAX_DOMINANT] for one in scales]
             ends["weights"] = ranges.up_to(high)
+        if self.guard is not None and self.guard.elements:
+            # a number below 0 would make a difference look like nobody's
+            ends["atoms"] = ranges.of_counts([self.guard.most(count) for count in rows], self.guard.elements)
         return ends
 
     # --- at the recipient -----------------------------------------------------------------------

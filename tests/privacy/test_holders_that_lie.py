@@ -18,9 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mpc.errors import RangeError
+from mpc.errors import RangeError, TooClose
 from mpc.privacy import dominance, minimum_count
-from mpc.privacy.terms import Terms
+from mpc.privacy.terms import Differencing, Terms
 from mpc.session import Session
 from mpc.simulation import run_parties
 from mpc.statistics.joint import JointQuery
@@ -140,3 +140,29 @@ def shared_instead(asked: Study, count: int) -> None:
 
     with patch.object(JointQuery, "at_holder", lying):
         asked.values("count")
+
+
+@pytest.mark.parametrize("differencing", [Differencing.PAIRS, Differencing.COMBINATIONS])
+@pytest.mark.parametrize("by", [-1000, 10**12])
+def test_a_liar_does_not_talk_the_guard_out_of_a_difference(differencing: Differencing, by: int) -> None:
+    """Two records of the others are `a`: counts below 0 could make that look like nobody, large ones like
+    many."""
+    people = {name: ["a"] * few + ["b"] * 20 for name, few in (("h0", 1), ("h1", 1), ("h2", 0))}
+    parts = {name: pd.DataFrame({"p": levels}) for name, levels in people.items()}
+    schema = schema_of(category("p", "a", "b"))
+    terms = Terms(minimum_count=5, differencing=differencing)
+    honest = Study(schema, parts, terms)
+    honest.ask("count")
+    assert honest.refuses("count", where="p != 'a'")
+    study = Study(schema, parts, terms)
+    study.ask("count")
+    at_holder = JointQuery.at_holder
+
+    def lying(query: JointQuery, rows: Any, holder: int, memory: Any = None) -> dict[str, Any]:
+        blocks = at_holder(query, rows, holder, memory)
+        if holder == 2 and "atoms" in blocks:
+            blocks["atoms"] = blocks["atoms"] + by
+        return blocks
+
+    with patch.object(JointQuery, "at_holder", lying), pytest.raises((RangeError, TooClose)):
+        study.ask("count", where="p != 'a'")
