@@ -21,7 +21,6 @@ from mpc.protocols.replicated.packages import share_input
 from mpc.protocols.replicated.shares import ReplicatedShare
 from mpc.session import Session
 from mpc.simulation import run_parties
-from mpc.statistics.holding import Memory
 from mpc.statistics.rows import Rows
 from parties.management.catalogue import Column, Kind, Schema
 from parties.query.cohorts import guarded
@@ -150,7 +149,10 @@ def test_guard(benchmark: Any, asked: Any, level: Differencing, part: str) -> No
     memories = []
     for own in rows:
         masks = np.concatenate([one.cohorts(own) for one in earlier])
-        memories.append(Memory(masks[:0], masks) if level == Differencing.PAIRS else Memory(masks, masks[:0]))
+        pairs = level == Differencing.PAIRS
+        memories.append(
+            question.query.remembering(own, masks[:0] if pairs else masks, masks if pairs else masks[:0])
+        )
     if part == "plans":
         benchmark.pedantic(beside, rounds=REPETITIONS)
         return

@@ -91,7 +91,8 @@ def combinations(told: Bools, old: int, *, whole: bool = True, limits: Limits | 
     if told.ndim != 2 or not 0 <= old <= len(told):
         raise RangeError("The earlier cohorts are not among the cohorts.", remedy="Correct `old`.")
     limits = limits or Limits()
-    copies, distinct = _distinct(told)
+    copies = copies_of(told)
+    distinct = told[[group[0] for group in copies]]
     new = np.array([group[-1] >= old for group in copies], dtype=bool)
     # nobody learns from a cohort of no atoms, nor from one of all if the number of all records is known
     some = np.asarray(distinct.any(axis=1))
@@ -129,13 +130,12 @@ def near(told: Bools, old: int, most: int) -> Words:
     return np.unique(np.concatenate([np.flatnonzero(new), *(order[:most] for order in orders)]))
 
 
-def _distinct(told: Bools) -> tuple[tuple[tuple[int, ...], ...], Bools]:
-    """Rows of `told` that are equal, in the order of their first; and one of each."""
+def copies_of(told: Bools) -> tuple[tuple[int, ...], ...]:
+    """The places of rows that are equal, in the order of their first."""
     copies: dict[bytes, list[int]] = {}
     for place, row in enumerate(np.packbits(told, axis=1)):
         copies.setdefault(row.tobytes(), []).append(place)
-    groups = tuple(tuple(group) for group in copies.values())
-    return groups, told[[group[0] for group in groups]]
+    return tuple(tuple(group) for group in copies.values())
 
 
 def _complements(new: Bools) -> Words:

@@ -209,21 +209,23 @@ class Guard:
     """What a question is compared with: public, the same at holders, parties and the recipient.
 
     `earlier`: counts of earlier questions, the last `drifted` of them over records that have changed.
-    `counts`: of the question. `layers`: of those that have not.
+    `counts`: of the question. `layers`: of those that have not. `cohorts`: how many have been asked for with
+    this question, each once where they are combined. `paired`: holders count differences with all earlier
+    ones.
     """
 
     earlier: int
     drifted: int
     counts: int
     layers: tuple[Layer, ...]
+    cohorts: int
     paired: bool = False
-    distinct: int = 0
 
     @property
-    def cohorts(self) -> int:
-        """How many distinct cohorts have been asked for with this question; those that drifted count
-        singly."""
-        return self.distinct + self.drifted if self.layers else self.earlier + self.counts
+    def columns(self) -> frozenset[str]:
+        """The columns of which a holder has to know which rows have a value."""
+        asked = [names for layer in self.layers for names in (layer.present, layer.lacks, *layer.needs)]
+        return frozenset(name for names in asked for name in names) - {""}
 
     @property
     def _compared(self) -> int:

@@ -22,7 +22,7 @@ from mpc.statistics import dates, plots, ranges
 from mpc.statistics.moments import N
 from mpc.statistics.outcome import Outcome, Value
 from mpc.statistics.parameters import whole_number
-from mpc.statistics.program import Block, Given, RowFacts, RowProgram, Target, Wanted
+from mpc.statistics.program import Block, CountedTarget, Given, RowFacts, RowProgram, Wanted
 from mpc.statistics.results import Result, frame_of, key_of, places, unwrap
 from mpc.statistics.rows import ColumnSpec, Mask, Rows
 from mpc.statistics.statistic import Opened, Quantity, Statistic
@@ -122,7 +122,7 @@ def _curves(words: SecretTensor, size: int, rows: int, terms: Terms) -> tuple[Se
 
 
 @dataclass(frozen=True)
-class UpTo(Target):
+class UpTo(CountedTarget):
     """The number of records that are not above `edges[place]`, the greatest word of its step."""
 
     column: ColumnSpec
@@ -131,11 +131,6 @@ class UpTo(Target):
     program = Curves
     rule = steps.RULE
     learnable = "between which two points that open its value lies"
-
-    @property
-    def is_count(self) -> bool:
-        """It is one."""
-        return True
 
     def cohort(self, rows: Rows) -> Mask:
         """The rows up to it."""

@@ -27,11 +27,14 @@ WEIGHT_WORDS: Final = 1 + MAX_DOMINANT
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Memory:
-    """A holder's masks of earlier cohorts: over its rows, and over rows that have changed, as `Guard` has
-    them."""
+    """A holder's masks of cohorts, as `Guard` has them.
+
+    Of earlier ones over its rows, and over rows that have changed; of the question's own.
+    """
 
     earlier: npt.NDArray[np.bool_]
     drifted: npt.NDArray[np.bool_]
+    own: npt.NDArray[np.bool_]
 
     def __repr__(self) -> str:
         return "Memory(redacted)"
@@ -82,7 +85,7 @@ class Holding(Layout):
         for program, _ in self.programs:
             blocks |= {named(program, name): words for name, words in program.at_holder(rows, holder).items()}
         if self.guard is not None and self.guard.elements:
-            blocks["atoms"] = self._atoms_of(rows, self.guard, memory or _remembers_nothing(rows.count))
+            blocks["atoms"] = self._atoms_of(rows, self.guard, memory or self.remembering(rows))
         return blocks
 
     def _sums_of(self, rows: Rows) -> dict[str, Words]:
@@ -111,7 +114,20 @@ class Holding(Layout):
                 "A holder's memory of earlier questions is not that of the parties.",
                 remedy="Ask again; if it stays so, its operator restores the node's state from a backup.",
             )
-        return guard.at_holder(memory.earlier, memory.drifted, self.cohorts(rows), rows.present)
+        return guard.at_holder(memory.earlier, memory.drifted, memory.own, rows.present)
+
+    def remembering(
+        self,
+        rows: Rows,
+        earlier: npt.NDArray[np.bool_] | None = None,
+        drifted: npt.NDArray[np.bool_] | None = None,
+    ) -> Memory:
+        """The memory of a holder with these selected rows, and with those earlier cohorts (None: with
+        none)."""
+        none = np.zeros((0, rows.count), dtype=np.bool_)
+        return Memory(
+            none if earlier is None else earlier, none if drifted is None else drifted, self.cohorts(rows)
+        )
 
     @cached_property
     def columns_used(self) -> tuple[str, ...]:
@@ -172,11 +188,6 @@ class Holding(Layout):
     def scaling(self, weight: Weight) -> dominance.Scaling:
         """How contributions become words."""
         return dominance.scaling(weight.column.magnitude, self.facts.total_rows)
-
-
-def _remembers_nothing(rows: int) -> Memory:
-    none = np.zeros((0, rows), dtype=np.bool_)
-    return Memory(none, none)
 
 
 def named(program: RowProgram, block: str) -> str:

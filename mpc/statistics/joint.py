@@ -28,7 +28,7 @@ from mpc.statistics import ranges
 from mpc.statistics.holding import WEIGHT_WORDS, Holding, named
 from mpc.statistics.layout import Cell
 from mpc.statistics.outcome import Outcome
-from mpc.statistics.program import Given, RowProgram
+from mpc.statistics.program import CountedTarget, Given, RowProgram
 
 if TYPE_CHECKING:
     from mpc.protocols.base import Cost
@@ -335,7 +335,7 @@ def _own(program: RowProgram, shares: Given) -> Given:
 
 def _counts_of(program: RowProgram) -> list[int]:
     """The places of the values that are counts."""
-    return [place for place, one in enumerate(program.wanted) if one.target.is_count]
+    return [place for place, one in enumerate(program.wanted) if isinstance(one.target, CountedTarget)]
 
 
 def _joined(earlier: SecretTensor | None, own: SecretTensor) -> SecretTensor:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from mpc.encoding import limbs_for
 from mpc.errors import PlanInvalid
 from mpc.statistics import table
-from mpc.statistics.program import RowFacts, RowProgram, Target, Wanted
+from mpc.statistics.program import CountedTarget, RowFacts, RowProgram, Wanted
 from mpc.statistics.rows import Columns, ColumnSpec, Group, Mask, Rows, groups_of
 from mpc.statistics.statistic import Quantity, Request, Statistic, known
 
@@ -56,7 +56,7 @@ class Told:
     cell: int
     name: str
     values: tuple[str, ...] = ()
-    target: Target | None = None
+    target: CountedTarget | None = None
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ class Layout:
             Told(cell, one.target.name, target=one.target)
             for program, cells in self.programs
             for one, cell in zip(program.wanted, cells, strict=True)
-            if one.target.is_count
+            if isinstance(one.target, CountedTarget)
         ]
 
     def cohorts(self, rows: Rows) -> npt.NDArray[np.bool_]:
@@ -190,27 +190,31 @@ class Layout:
         beside it. Where the schema protects that number, it stands for those with a value alone.
         """
         members = self.facts.members(rows)
-        conditions = [self._conditions(statistic, rows) for statistic in self.statistics]
-        masks = [members(group) & mask for group in self.groups for made in conditions for mask in made]
-        masks += [
-            members(self.cells[one.cell].group) & one.target.cohort(rows)
-            for one in self.told[len(self.counts) :]
-            if one.target is not None
-        ]
-        return np.array(masks, dtype=np.bool_).reshape(len(self.told), rows.count)
+        conditions = [mask for one in self.statistics for mask in self._conditions(one, rows)]
+        masks = np.zeros((len(self.told), rows.count), dtype=np.bool_)
+        for place, group in enumerate(self.groups):
+            inside = members(group)
+            for number, mask in enumerate(conditions, place * len(conditions)):
+                np.logical_and(inside, mask, out=masks[number])
+        for number, one in enumerate(self.told):
+            if one.target is not None:
+                masks[number] = members(self.cells[one.cell].group) & one.target.cohort(rows)
+        return masks
 
     def _conditions(self, statistic: Statistic, rows: Rows) -> list[Mask]:
         """The statistic's cohorts among these rows."""
         counts = [one for one in statistic.quantities() if one.is_count]
-        columns = self.facts.columns
+        own, columns = statistic.cohorts(rows), self.facts.columns
         filled = {
             name: np.ones(rows.count, dtype=np.bool_)
             for one in counts
             for name in one.values
             if not columns[name].missing_protected
         }
+        if not filled:
+            return own
         full = Rows(rows.count, rows.words, {**rows.present, **filled}, rows.selected)
-        pairs = zip(counts, statistic.cohorts(rows), statistic.cohorts(full), strict=True)
+        pairs = zip(counts, own, statistic.cohorts(full), strict=True)
         return [of_all if one.values else of_own for one, of_own, of_all in pairs]
 
     def cuts(self) -> dict[str, set[int]]:

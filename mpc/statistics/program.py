@@ -46,14 +46,13 @@ class Target:
         """What its opening needs beside the minimum count, in words; may be nothing."""
         return ""
 
-    @property
-    def is_count(self) -> bool:
-        """Whether it counts records, those of `cohort`."""
-        return False
 
+class CountedTarget(Target, ABC):
+    """A value that is the number of records of a cohort of its own, as a point of a curve."""
+
+    @abstractmethod
     def cohort(self, rows: Rows) -> Mask:
-        """Of a value that is a count: which of these rows it is of."""
-        raise NotImplementedError(f"{self.name} of {rows.count} rows is no count")
+        """Which of these rows it counts."""
 
 
 @dataclass(frozen=True)

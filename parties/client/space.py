@@ -165,6 +165,7 @@ class Space:
         offered = told.registrations
         if dataset.holders:
             offered = tuple(_chosen(offered, dataset.name, dataset.holders))
+        holders = [item.holder for item in offered if item.dataset == dataset.name]
         now = int(time.time())
         plan = make_plan(
             self.identity,
@@ -176,7 +177,7 @@ class Space:
             where=dataset.filter,
             group_by=dataset.groups,
             study=dataset.study,
-            differencing=self.terms(dataset).differencing,
+            differencing=joined(told.policies, (*self.connection.parties, *holders)).differencing,
         )
         return validate(plan, self.consortium, offered, now)
 

@@ -284,11 +284,11 @@ class Holder:
         lost = self._memory.learn(told, earlier)
         compared = beside(question, earlier)
         demand(decide(case_of(compared.question, "holder"), self._policy), self._identity.name)
-        opened = self._memory.open_rows(question, everything=bool(lost))
+        opened = self._memory.open_rows(compared.question, everything=bool(lost))
         room.check()
         self._memory.make_anew(lost, told, opened)
-        self._memory.keep(signed, question, opened)
         remembered = self._memory.of(compared, opened)
+        self._memory.keep(signed, remembered.own, opened)
         self._share(compared.question, question.select(opened.rows), remembered, room, session)
 
     def _consent(self, signed: SignedPlan, session: bytes) -> None:

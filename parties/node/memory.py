@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import structlog
 
 from mpc.errors import CatalogueError, HistoryLost, StorageError
 from mpc.statistics.holding import Memory as Remembered
-from mpc.statistics.rows import Rows
+from mpc.statistics.rows import Mask, Rows
 from parties.management.datasets import DataSets
 from parties.management.row_ids import RowIds, row_ids
 from parties.node.cohorts import CohortStore, Overlay
@@ -90,29 +89,28 @@ class Memory:
             raise self._other_rows(dataset, version)
         return Opened(dataset, version, rows, ids)
 
-    def keep(self, signed: SignedPlan, question: Question, opened: Opened) -> None:
-        """Remember a question's cohorts, durably. Raises `StorageError`."""
-        masks = question.cohorts(opened.rows)
+    def keep(self, signed: SignedPlan, masks: Mask, opened: Opened) -> None:
+        """Remember a question's cohorts, `masks` `[told, rows]`, durably. Raises `StorageError`."""
         self._store.put(signed, opened.dataset, opened.version, masks, opened.ids)
 
     def make_anew(self, lost: Collection[Earlier], told: Mapping[bytes, SignedPlan], opened: Opened) -> None:
         """The cohorts of earlier questions that were asked of these very rows."""
         for one in lost:
             if one.question is not None:
-                self.keep(told[one.plan_hash], one.question, opened)
+                self.keep(told[one.plan_hash], one.question.cohorts(opened.rows), opened)
                 _log.warning("earlier cohorts made anew", job=one.plan_hash.hex()[:12])
 
     def of(self, compared: Compared, opened: Opened) -> Remembered:
-        """The cohorts of earlier questions over these rows, in the order of the question's guard."""
+        """The question's cohorts, and those of earlier ones over these rows in the order of its guard."""
+        rows = compared.question.select(opened.rows)
         if not compared.earlier:
-            none = np.zeros((0, opened.rows.count), dtype=np.bool_)
-            return Remembered(none, none)
+            return compared.question.query.remembering(rows)
         overlay = Overlay(self._store, opened.dataset, opened.ids)
         present, drifted = (
             overlay.stacked([(one.plan_hash, one.cohorts) for one in part])
             for part in (compared.present, compared.drifted)
         )
-        return Remembered(present, drifted)
+        return compared.question.query.remembering(rows, present, drifted)
 
     def _version(self, dataset: str) -> int:
         return self._datasets.find(dataset).version

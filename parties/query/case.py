@@ -7,7 +7,10 @@ from parties.query.compile import Question
 
 
 def case_of(question: Question, role: Role, refused: int = 0) -> Case:
-    """The case that a party in this role decides; `refused`: cohorts of earlier questions that were."""
+    """The case that a party in this role decides; `refused`: cohorts of earlier questions that were.
+
+    How many cohorts are asked for is known when the question stands beside the earlier ones.
+    """
     plan, query = question.plan, question.query
     exact = [one for one in query.statistics if any(part.is_of_values for part in one.quantities())]
     return Case(
@@ -18,6 +21,6 @@ def case_of(question: Question, role: Role, refused: int = 0) -> Case:
         holders=tuple(part.name for part in plan.holders),
         role=role,
         differencing=plan.differencing,
-        cohorts=refused + (query.guard.cohorts if query.guard is not None else len(query.told)),
+        cohorts=refused + (query.guard.cohorts if query.guard is not None else 0),
         records=sum(part.rows_at_most for part in plan.holders),
     )

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mpc.errors import TooClose
-from mpc.privacy.combinations import near
+from mpc.privacy.combinations import copies_of, near
 from mpc.privacy.complement import Table
 from mpc.privacy.guard import Guard, Layer, too_many
 from mpc.privacy.terms import Differencing
@@ -71,9 +71,11 @@ def guarded(question: Question, earlier: Sequence[Question], drifted: int = 0) -
     if level == Differencing.COMBINATIONS:
         layers, distinct = _layers(question, earlier, drifted)
         told, counts = _counts(earlier) + drifted, len(question.query.told)
-        return _beside(question, Guard(told, drifted, counts, layers, distinct > MAX_COMBINED, distinct))
-    told = _counts(earlier) + drifted if level == Differencing.PAIRS else 0
-    return _beside(question, Guard(told, told, len(question.query.told) if told else 0, ()))
+        paired = distinct > MAX_COMBINED
+        return _beside(question, Guard(told, drifted, counts, layers, distinct + drifted, paired))
+    asked = _counts([*earlier, question]) + drifted  # the same one twice counts twice: nobody compares them
+    told = asked - len(question.query.told) if level == Differencing.PAIRS else 0
+    return _beside(question, Guard(told, told, len(question.query.told) if told else 0, (), asked))
 
 
 def _beside(question: Question, guard: Guard) -> Question:
@@ -158,12 +160,10 @@ def _layer(
 
 def _nearby(masks: Masks, old: Sequence[bool]) -> tuple[list[int], int]:
     """The places of the cohorts that are combined, and how many distinct ones there are in all."""
-    copies: dict[bytes, list[int]] = {}
-    for place, row in enumerate(np.packbits(masks, axis=1)):
-        copies.setdefault(row.tobytes(), []).append(place)
+    copies = copies_of(masks)
     if len(copies) <= MAX_COMBINED:
         return list(range(len(masks))), len(copies)
-    groups = sorted(copies.values(), key=lambda group: not all(old[place] for place in group))
+    groups = sorted(copies, key=lambda group: not all(old[place] for place in group))
     earlier = sum(all(old[place] for place in group) for group in groups)
     chosen = near(masks[[group[0] for group in groups]], earlier, NEAREST)
     return sorted(place for one in chosen for place in groups[one]), len(copies)

@@ -25,7 +25,8 @@ class Question:
     def columns(self) -> tuple[str, ...]:
         """The columns that a holder has to read."""
         filtered = self.plan.where.columns if self.plan.where is not None else frozenset()
-        return tuple(sorted({*self.query.columns_used, *filtered}))
+        compared = self.query.guard.columns if self.query.guard is not None else frozenset()
+        return tuple(sorted({*self.query.columns_used, *filtered, *compared}))
 
     def cuts(self) -> dict[str, set[int]]:
         """By column: the words from which on a row belongs to other cohorts; none where presence alone

@@ -83,7 +83,7 @@ class Study:
         assert guard is not None
         if over_budget(guard.cohorts, sum(map(len, self.parts.values())), self.terms):
             raise TooClose("over the budget")
-        memories = [self._memory(name) if guard.earlier else None for name in names]
+        memories = [self._memory(name, question) if guard.earlier else None for name in names]
         kept = self.kept if guard.earlier else ()
         if self.on_shares:
             made = simulate(question.query, rows, self.terms, memories=memories, kept=kept)
@@ -106,7 +106,7 @@ class Study:
             return True
         return False
 
-    def _memory(self, name: str) -> Memory:
+    def _memory(self, name: str, question: Question) -> Memory:
         rows = self.rows(name)
         masks = [
             one.cohorts(rows)
@@ -115,9 +115,10 @@ class Study:
             for one in self.answered
         ]
         every = np.concatenate(masks)
-        if self.terms.differencing == Differencing.PAIRS:
-            return Memory(every[:0], every)
-        return Memory(every, every[:0])
+        pairs = self.terms.differencing == Differencing.PAIRS
+        return question.query.remembering(
+            question.select(rows), every[:0] if pairs else every, every if pairs else every[:0]
+        )
 
 
 def in_the_clear(
