@@ -1,4 +1,4 @@
-"""A real PostgreSQL of its own for the tests of storage."""
+"""What tests of nodes share: hospitals of a test of its own, and a real PostgreSQL for those of storage."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
+from parties.client import connect
+from parties.client.space import Space
 from parties.demo.processes import free_ports
+from tests.faults.troubles import BRISK, ROUND_S
+from tests.helping import HOLDERS, Hospitals, running_hospitals
 
 UNPRIVILEGED = "postgres"
 
@@ -66,3 +70,18 @@ def empty_postgres(postgres: str) -> Iterator[str]:
         connection.execute(text("DROP SCHEMA public CASCADE"))
         connection.execute(text("CREATE SCHEMA public"))
     engine.dispose()
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Hospitals]:
+    """Hospitals of a test of its own, with short deadlines."""
+    with running_hospitals(tmp_path / "box", BRISK, ROUND_S) as made:
+        yield made
+
+
+@pytest.fixture
+def space(box: Hospitals) -> Iterator[Space]:
+    """The analyst eve at them."""
+    with connect(box.config) as made:
+        made.dataset("gbsg2", holders=HOLDERS)
+        yield made

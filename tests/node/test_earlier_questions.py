@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,21 +22,8 @@ from parties.query import earlier as asked_before
 from parties.query.compile import Question
 from parties.query.earlier import Compared, Earlier
 from parties.query.plan import SignedPlan
-from tests.faults.troubles import BRISK, COMPUTE, ROUND_S, computing, holder_of, records, storage
-from tests.helping import HOLDERS, Hospitals, running_hospitals, until
-
-
-@pytest.fixture
-def box(tmp_path: Path) -> Iterator[Hospitals]:
-    with running_hospitals(tmp_path / "box", BRISK, ROUND_S) as made:
-        yield made
-
-
-@pytest.fixture
-def space(box: Hospitals) -> Iterator[Space]:
-    with connect(box.config) as made:
-        made.dataset("gbsg2", holders=HOLDERS)
-        yield made
+from tests.faults.troubles import COMPUTE, computing, holder_of, records, storage
+from tests.helping import HOLDERS, Hospitals, until
 
 
 @pytest.fixture

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from concurrent import futures
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mpc.errors import PeerSilent, PlanExpired, TriuneError
-from parties.client import Space, connect
+from parties.client import Space
 from parties.client.job import Job
 from parties.node.attempt import Attempt
 from parties.node.room import Room
@@ -24,7 +22,6 @@ from parties.wire import common_pb2 as wire
 from tests.faults.troubles import (
     BRISK,
     COMPUTE,
-    ROUND_S,
     SLOW_S,
     Gate,
     another_dataset,
@@ -33,7 +30,7 @@ from tests.faults.troubles import (
     records,
     submit,
 )
-from tests.helping import HOLDERS, Hospitals, running_hospitals, until
+from tests.helping import HOLDERS, Hospitals, until
 
 
 class Line:
@@ -67,19 +64,6 @@ def test_a_line_moves_on_whoever_leaves_it() -> None:
     assert turns._lines == {}
     turns.enter(two, "ada")
     assert two.first
-
-
-@pytest.fixture
-def box(tmp_path: Path) -> Iterator[Hospitals]:
-    with running_hospitals(tmp_path / "box", BRISK, ROUND_S) as made:
-        yield made
-
-
-@pytest.fixture
-def space(box: Hospitals) -> Iterator[Space]:
-    with connect(box.config) as made:
-        made.dataset("gbsg2", holders=HOLDERS)
-        yield made
 
 
 def states(box: Hospitals, job: Job) -> set[str]:
