@@ -24,7 +24,6 @@ Nothing here is secret: all of it follows from the predicates asked.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -36,10 +35,6 @@ from mpc.privacy.elementary import System
 
 Bools = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.int64]
-
-
-#: Cohorts up to which a list of all combinations is begun.
-MOST_ENUMERATED: Final = 32
 
 
 @dataclass(frozen=True)
@@ -104,8 +99,7 @@ def combinations(told: Bools, old: int, *, whole: bool = True, limits: Limits | 
             copies, distinct, differences, complements[:, :-1], complements[:, -1], differences.complete
         )
     system = System.of(distinct, new, some, False)
-    minors = limits.minors if len(distinct) <= MOST_ENUMERATED else 0
-    listed, complete = elementary.every(system, minors)
+    listed, complete = elementary.every(system, limits.minors)
     if not complete:
         listed = spanning.search(system, listed, limits.pool, limits.triples)
     listed = np.vstack([complements, listed])

@@ -88,10 +88,12 @@ def _parts_within(system: System, minors: int) -> tuple[list[tuple[Words, Words]
         sets += math.comb(number, size) - math.comb(earlier, size)
         if sets > _MOST_SETS or size > _MOST_ROWS:
             return parts, False
-        more = list(_parts(system, size))
-        minors -= sum(math.comb(matrix.shape[1], size - 1) for _, matrix in more)
-        if minors < 0:
-            return parts, False
+        more = []
+        for rows, matrix in _parts(system, size):
+            minors -= math.comb(matrix.shape[1], size - 1)
+            if minors < 0:
+                return parts, False
+            more.append((rows, matrix))
         parts += more
     return parts, True
 
@@ -103,8 +105,19 @@ def _parts(system: System, size: int) -> Iterator[tuple[Words, Words]]:
     for chosen in itertools.combinations(system.rows.tolist(), size):
         if new.intersection(chosen) and size - (chosen[-1] == constant) >= 3:
             rows = np.array(chosen, dtype=np.int64)
-            matrix = np.unique(system.columns[rows], axis=1).astype(np.int64)
+            matrix = _kinds(system.columns[rows])
             yield rows, matrix[:, matrix.sum(axis=0) > 1]
+
+
+def _kinds(columns: Bools) -> Words:
+    """`[m, n]` the distinct columns of `[m, atoms]`, in order. Their rows are few: a column is a small
+    number."""
+    size = len(columns)
+    codes = np.zeros(columns.shape[1], dtype=np.int64)
+    for row in columns:
+        codes = codes * 2 + row
+    found = np.flatnonzero(np.bincount(codes, minlength=1 << size))
+    return (found[None, :] >> np.arange(size - 1, -1, -1)[:, None]) & 1
 
 
 def _normals(matrix: Words) -> Words:
