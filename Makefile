@@ -3,6 +3,7 @@
 SHELL := /bin/sh
 VENV := .venv
 PIN := deploy/constraints.txt
+WORKERS := -n 2 --dist loadfile
 RUN := $(VENV)/bin/python
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
@@ -17,11 +18,11 @@ demo: $(VENV)/.installed ## five hospitals answer joint queries on real patients
 
 test: $(VENV)/.tested ## the suite
 	@sh deploy/test-packages.sh
-	$(RUN) -m pytest -m "not slow"
+	$(RUN) -m pytest $(WORKERS) -m "not slow"
 
 test-long: $(VENV)/.tested ## the suite and what takes longer
 	@sh deploy/test-packages.sh
-	$(RUN) -m pytest --hypothesis-profile=long
+	$(RUN) -m pytest $(WORKERS) --hypothesis-profile=long
 
 lint: $(VENV)/.tested ## style, types, direction of imports
 	$(VENV)/bin/ruff check .

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,52 +71,68 @@ def every(system: System, minors: int) -> tuple[Words, bool]:
     """
     parts, complete = _parts_within(system, minors)
     found = [np.zeros((0, len(system.new)), dtype=np.int64)]
-    for rows, matrix in parts:
-        normals = _normals(matrix)
-        spread = np.zeros((len(normals), len(system.new)), dtype=np.int64)
-        spread[:, rows] = normals
-        found.append(spread)
+    for chosen, kinds in parts:
+        known: dict[bytes, Words] = {}
+        for rows, there in zip(chosen, kinds, strict=True):
+            key = there.tobytes()
+            if key not in known:
+                known[key] = _normals(_columns_of(there, chosen.shape[1]))
+            normals = known[key]
+            spread = np.zeros((len(normals), len(system.new)), dtype=np.int64)
+            spread[:, rows] = normals
+            found.append(spread)
     return _needed(normal(np.vstack(found)), system), complete
 
 
-def _parts_within(system: System, minors: int) -> tuple[list[tuple[Words, Words]], bool]:
-    """What `_parts` gives for three rows, for four, and so on as far as it may; whether that is all."""
-    parts: list[tuple[Words, Words]] = []
+def _parts_within(system: System, minors: int) -> tuple[list[tuple[Words, Bools]], bool]:
+    """Sets of three rows with their kinds of columns, of four, and so on as far as it may; whether that is
+    all."""
+    parts: list[tuple[Words, Bools]] = []
     number, earlier, sets = len(system.rows), int((~system.new[system.rows]).sum()), 0
     for size in range(3, number + 1):
         sets += math.comb(number, size) - math.comb(earlier, size)
         if sets > _MOST_SETS or size > _MOST_ROWS:
             return parts, False
-        more = []
-        for rows, matrix in _parts(system, size):
-            minors -= math.comb(matrix.shape[1], size - 1)
-            if minors < 0:
-                return parts, False
-            more.append((rows, matrix))
-        parts += more
+        chosen = _sets(system, size)
+        kinds = _kinds(system.columns, chosen)
+        choices = np.array([math.comb(count, size - 1) for count in range(1 << size)], dtype=np.float64)
+        minors -= int(choices[kinds.sum(1)].sum())
+        if minors < 0:
+            return parts, False
+        enough = kinds.sum(1) >= size - 1
+        parts.append((chosen[enough], kinds[enough]))
     return parts, True
 
 
-def _parts(system: System, size: int) -> Iterator[tuple[Words, Words]]:
-    """Sets of `size` rows, a new cohort and two others among them, and their distinct columns `[size, n]`."""
+def _sets(system: System, size: int) -> Words:
+    """`[c, size]` sets of rows in their order, each with a new cohort and two others."""
     constant = len(system.new) - 1
-    new = set(np.flatnonzero(system.new).tolist())
-    for chosen in itertools.combinations(system.rows.tolist(), size):
-        if new.intersection(chosen) and size - (chosen[-1] == constant) >= 3:
-            rows = np.array(chosen, dtype=np.int64)
-            matrix = _kinds(system.columns[rows])
-            yield rows, matrix[:, matrix.sum(axis=0) > 1]
+    new = [row for row in system.rows.tolist() if system.new[row]]
+    old = [row for row in system.rows.tolist() if not system.new[row]]
+    found = [
+        sorted((*first, *rest))
+        for of_new in range(1, size + 1)
+        for first in itertools.combinations(new, of_new)
+        for rest in itertools.combinations(old, size - of_new)
+    ]
+    made = np.array(found, dtype=np.int64).reshape(len(found), size)
+    return np.asarray(made[size - (made[:, -1] == constant) >= 3])
 
 
-def _kinds(columns: Bools) -> Words:
-    """`[m, n]` the distinct columns of `[m, atoms]`, in order. Their rows are few: a column is a small
-    number."""
-    size = len(columns)
-    codes = np.zeros(columns.shape[1], dtype=np.int64)
-    for row in columns:
-        codes = codes * 2 + row
-    found = np.flatnonzero(np.bincount(codes, minlength=1 << size))
-    return (found[None, :] >> np.arange(size - 1, -1, -1)[:, None]) & 1
+def _kinds(columns: Bools, chosen: Words) -> Bools:
+    """`[c, 2^size]` which columns of two ones and more the rows of each set have, as binary numbers."""
+    size = chosen.shape[1]
+    codes = np.zeros((len(chosen), columns.shape[1]), dtype=np.int64)
+    for place in range(size):
+        codes = codes * 2 + columns[chosen[:, place]]
+    there = np.zeros((len(chosen), 1 << size), dtype=np.bool_)
+    there[np.arange(len(chosen))[:, None], codes] = True
+    return there & (np.bitwise_count(np.arange(1 << size)) > 1)
+
+
+def _columns_of(there: Bools, size: int) -> Words:
+    """`[size, n]` the columns that such numbers stand for."""
+    return (np.flatnonzero(there)[None, :] >> np.arange(size - 1, -1, -1)[:, None]) & 1
 
 
 def _normals(matrix: Words) -> Words:

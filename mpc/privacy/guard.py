@@ -15,7 +15,8 @@ Cohorts of which the records have changed since (`drifted`) are compared in pair
 symmetric differences that holders count from the masks that they keep.
 
 Dinur and Nissim (PODS 2003) show what no such rule can stop: exact answers to very many questions. So a study
-may ask of a limited number of cohorts (rule `cohort-budget`).
+may ask of a limited number of cohorts, of all records and of those of any region (rule `cohort-budget`,
+`regions`).
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ import numpy.typing as npt
 import mpc
 from mpc.encoding import Words
 from mpc.errors import RangeError, TooClose
-from mpc.privacy.combinations import Combinations, combinations
+from mpc.privacy.combinations import Combinations, combinations, copies_of
 from mpc.privacy.minimum_count import passes
+from mpc.privacy.regions import Regions, regions
 from mpc.privacy.terms import Terms
 
 if TYPE_CHECKING:
@@ -54,16 +56,20 @@ class Layer:
     opens cohort c, earlier ones' counts first; of its records those with a value in `needs[c]`, and, if that
     is a column, without one in `lacks[c]`. `missing` `[columns, atoms]`: atoms of records without a value in
     a column whose gaps are nobody's secret; `depends` `[cohorts, columns]`: which cohorts ask for that
-    column. A difference that lies in such gaps alone tells how many there are, and that is allowed. `whole`:
-    what all records come to is known, though nobody asked.
+    column and leave its gaps out. A difference that lies in such gaps alone tells how many there are among
+    records that others decide, and that is allowed. Not so beside a cohort that `picks` among the gaps, such
+    as `missing(column) and id < 9`. `whole`: what all records come to is known, though nobody asked.
+    `widths` `[atoms]`: their parts of the attribute space.
     """
 
     told: Masks
     old: int
+    widths: Integers
     members: Integers
     present: tuple[str, ...]
     missing: Masks
     depends: Masks
+    picks: Masks
     needs: tuple[tuple[str, ...], ...]
     lacks: tuple[str, ...]
     whole: bool = True
@@ -79,14 +85,24 @@ class Layer:
         return combinations(self.told, self.old, whole=self.whole)
 
     @cached_property
-    def _depends(self) -> Masks:
-        """`[distinct cohorts, columns]`."""
-        copies = [self.depends[list(group)].any(0) for group in self.found.copies]
-        return np.array(copies, dtype=np.bool_).reshape(len(copies), self.depends.shape[1])
+    def crowded(self) -> tuple[tuple[tuple[int, ...], ...], Regions]:
+        """Where many cohorts may look at few records: copies of cohorts, and families of these.
+
+        Cohorts that differ in gaps alone count as copies, unless one picks among the gaps.
+        """
+        seen = ~self.missing[~self.picks.any(0)].any(0)
+        told = self.told & seen
+        copies = tuple(group for group in copies_of(told) if told[group[0]].any())
+        new = np.array([group[-1] >= self.old for group in copies], dtype=np.bool_)
+        return copies, regions(told[[group[0] for group in copies]], new, self.widths)
 
     def _gaps(self, used: Masks) -> Masks:
         """`[n, atoms]`: where only gaps are, for combinations of these `[n, distinct]` cohorts."""
-        columns = (used.astype(np.int64) @ self._depends.astype(np.int64)) > 0
+        copies = [list(group) for group in self.found.copies]
+        depends = np.array([self.depends[group].any(0) for group in copies]).reshape(len(copies), -1)
+        picks = np.array([self.picks[group].any(0) for group in copies]).reshape(len(copies), -1)
+        taken = used.astype(np.int64)
+        columns = (taken @ depends.astype(np.int64) > 0) & (taken @ picks.astype(np.int64) == 0)
         gaps: Masks = (columns.astype(np.int64) @ self.missing.astype(np.int64)) > 0
         return gaps
 
@@ -320,7 +336,7 @@ class Guard:
 
 def _layer(layer: Layer, records: SecretTensor, flags: SecretTensor, terms: Terms) -> list[SecretTensor]:
     """0/1 words, 1 for each combination that tells of fewer than k records."""
-    known = _any_copy(layer, flags)
+    known = _any_copy(layer, layer.found.copies, flags)
     found = []
     first, second, counted = layer.pairs
     if first.size:
@@ -330,12 +346,27 @@ def _layer(layer: Layer, records: SecretTensor, flags: SecretTensor, terms: Term
         found.append((known[first] * known[second]) * _tells(layer, sizes, terms))
     if layer.entries.row.size:
         found.append(_combined(layer, records, known, terms))
+    if layer.whole and terms.records_per_cohort:
+        copies, crowded = layer.crowded
+        if len(crowded.families):
+            once = known if copies == layer.found.copies else _any_copy(layer, copies, flags)
+            found.append(_crowded(crowded, records, once, terms))
     return found
 
 
-def _any_copy(layer: Layer, flags: SecretTensor) -> SecretTensor:
+def _crowded(crowded: Regions, records: SecretTensor, known: SecretTensor, terms: Terms) -> SecretTensor:
+    """0/1 of families of cohorts: whether more of them open than the records of their region allow.
+
+    The first of a family tells nothing apart, so each of the others needs its records.
+    """
+    there = records.sum(0) @ crowded.atoms.T.astype(np.int64)
+    opened = known @ crowded.families.T.astype(np.int64)
+    return (opened - 1) * terms.records_per_cohort > there
+
+
+def _any_copy(layer: Layer, copies: Sequence[Sequence[int]], flags: SecretTensor) -> SecretTensor:
     """`[distinct]` whether any of the counts opens that are of the same cohort."""
-    groups = [layer.members[list(group)] for group in layer.found.copies]
+    groups = [layer.members[list(group)] for group in copies]
     first = flags[[int(group[0]) for group in groups]]
     several = [place for place, group in enumerate(groups) if len(set(group.tolist())) > 1]
     if not several:
@@ -376,8 +407,9 @@ def over_budget(cohorts: int, records: int, terms: Terms) -> bool:
 def too_close() -> TooClose:
     """The refusal, which says nothing of the size of the difference, nor with what."""
     return TooClose(
-        f"The question is too close to questions that were answered before (rule {RULE}): together they "
-        "could tell of fewer records than the minimum count.",
+        "The question is too close to questions that were answered before: together they could tell of "
+        f"fewer records than the minimum count (rule {RULE}), or too much of a small part of the records "
+        f"(rule {BUDGET}).",
         remedy="Ask for larger groups, for groups that differ by more, or use the earlier answers.",
     )
 

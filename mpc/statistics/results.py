@@ -35,11 +35,15 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Spent:
-    """What a computation cost: wall seconds and rounds of the slowest party, bytes sent by each one."""
+    """What a computation cost: wall seconds and rounds of the slowest party, bytes sent by each one.
+
+    `compared`: with how many earlier questions; None: not told.
+    """
 
     seconds: float
     rounds: int
     bytes_sent_per_party: Mapping[str, int]
+    compared: int | None = None
 
     def __str__(self) -> str:
         most = max(self.bytes_sent_per_party.values(), default=0)

@@ -90,6 +90,8 @@ def groups_of(columns: Columns, group_by: Sequence[str]) -> list[Group]:
 
 def group_places(rows: Rows, columns: Columns, group_by: Sequence[str]) -> npt.NDArray[np.int64]:
     """`[rows]` the place of each selected row's group in `groups_of`, -1 for rows in none."""
+    if not group_by:
+        return rows.selected.astype(np.int64) - 1
     place = np.zeros(rows.count, dtype=np.int64)
     inside = rows.selected.copy()
     for name in group_by:

@@ -5,6 +5,7 @@ Every question goes to all three. What they say is compared: a catalogue on whic
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 import grpc
 
-from mpc.errors import ConfigError, IdentityError, JobError, PeerVanished, TriuneError
+from mpc.errors import CatalogueError, ConfigError, IdentityError, JobError, PeerVanished, TriuneError
 from parties.client.described import Described, read
 from parties.identity.consortium import Consortium, load
 from parties.identity.keys import Identity
@@ -24,6 +25,9 @@ from parties.wire.status import from_rpc_error
 from parties.wire.version import METADATA
 
 CALL_DEADLINE_S: Final = 20.0
+#: How long three parties may tell of a holder's data differently before that is a fault (seconds).
+SETTLE_S: Final = 5.0
+_PAUSE_S: Final = 0.1
 _KEYS: Final = ("name", "consortium", "keys")
 
 
@@ -132,5 +136,16 @@ class Connection:
             return self.error(party, error)
 
     def describe(self) -> Described:
-        """What all three say of the space; raises what `described.read` does."""
-        return read(self.everywhere("Describe", pb.DescribeRequest()), self.analyst.consortium)
+        """What all three say of the space; raises what `described.read` does.
+
+        A holder tells them of new data one after the other: what they say differently is asked again, for
+        some seconds.
+        """
+        settled = time.monotonic() + SETTLE_S
+        while True:
+            try:
+                return read(self.everywhere("Describe", pb.DescribeRequest()), self.analyst.consortium)
+            except CatalogueError:
+                if time.monotonic() > settled:
+                    raise
+            time.sleep(_PAUSE_S)

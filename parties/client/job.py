@@ -251,7 +251,9 @@ class Job:
             accuracy,
             terms=state.terms,
             foresight=self._foresight,
-            disclosure=report(self.plan.analyst, holders, outcomes, state.terms, policies),
+            disclosure=report(
+                self.plan.analyst, holders, outcomes, state.terms, policies, state.spent.compared
+            ),
         )
 
 
@@ -296,6 +298,7 @@ def _spent(told: Mapping[str, pb.JobStatus | TriuneError | None]) -> Spent:
         seconds=max((cost.seconds for cost in costs.values()), default=0.0),
         rounds=max((cost.rounds for cost in costs.values()), default=0),
         bytes_sent_per_party={name: cost.bytes_sent for name, cost in costs.items()},
+        compared=max((cost.compared for cost in costs.values()), default=None),
     )
 
 

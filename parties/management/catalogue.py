@@ -236,8 +236,13 @@ class Schema(_Model):
             remedy=f"It has {', '.join(c.name for c in self.columns)}.",
         )
 
-    def specs(self) -> dict[str, ColumnSpec]:
+    def specs(self) -> Mapping[str, ColumnSpec]:
         """What the engine needs to know, by column."""
+        return self.made_specs
+
+    @cached_property
+    def made_specs(self) -> Mapping[str, ColumnSpec]:
+        """`specs`, made once."""
         return {column.name: column.spec() for column in self.columns}
 
 

@@ -39,8 +39,8 @@ from parties.node.turns import FIRST, Turns
 from parties.node.work import Work
 from parties.query.case import case_of
 from parties.query.compile import Question
-from parties.query.earlier import beside, recall
-from parties.query.plan import SignedPlan, parse_plan, result_context
+from parties.query.earlier import Recollection, beside
+from parties.query.plan import SignedPlan, result_context
 from parties.wire import common_pb2 as wire
 from parties.wire.holder_pb2 import Ask, ToHolder
 from parties.wire.mesh_pb2 import MeshFrame, Ready, Turn
@@ -64,6 +64,7 @@ class Seat:
     deadlines: Deadlines
     ledger: Ledger
     turns: Turns = field(default_factory=Turns)
+    recollection: Recollection = field(default_factory=Recollection)
     clock: Callable[[], float] = time.time
 
     @property
@@ -86,6 +87,8 @@ class Attempt:
         self._keys: PairKeys
         self._entries: Sequence[Entry] = ()
         self._kept = KeptShares(seat.identity)
+        #: with how many earlier questions this one is compared
+        self.compared = 0
 
     def wait_for_links(self) -> None:
         """Until all holders of the plan and both peers are connected; `PeerVanished` names who is not."""
@@ -169,11 +172,13 @@ class Attempt:
         work = self._work
         agreed = handshake.history_of(self._offers)
         counting = {entry.plan_hash: entry for entry in self._entries if entry.plan_hash in agreed}
+        memory = self._seat.recollection
         earlier = [
-            recall(plan_hash, parse_plan(entry.plan), work.question, entry.cohorts)
+            memory.recall(plan_hash, memory.plan(entry.plan), work.question, entry.cohorts)
             for plan_hash, entry in counting.items()
         ]
         compared = beside(work.question, earlier)
+        self.compared = len(compared.earlier)
         self._decide(compared.question)
         work.ask(
             compared.question.query, [self._unlocked(counting[one.plan_hash]) for one in compared.earlier]

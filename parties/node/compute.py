@@ -191,7 +191,9 @@ class ComputeParty:
         self._advance(work, State.RUNNING, session=work.session)
         attempt.ask()
         sealed, channel = attempt.compute()
-        self._release(work, sealed, channel, time.monotonic() - started)
+        traffic, seconds = channel.traffic, time.monotonic() - started
+        cost = JobCost(seconds, traffic.rounds, traffic.bytes_sent, traffic.bytes_received, attempt.compared)
+        self._release(work, sealed, channel, cost)
 
     def _advance(self, work: Work, state: State, **changes: object) -> None:
         """The job goes on. Only what a restart needs is written down: its session."""
@@ -202,9 +204,7 @@ class ComputeParty:
                 self.storage.put(work.job)
         _log.debug("job goes on", job=work.job.plan_hash.hex()[:12], state=state.value)
 
-    def _release(self, work: Work, sealed: bytes, channel: Channel, seconds: float) -> None:
-        traffic = channel.traffic
-        cost = JobCost(seconds, traffic.rounds, traffic.bytes_sent, traffic.bytes_received)
+    def _release(self, work: Work, sealed: bytes, channel: Channel, cost: JobCost) -> None:
         with work.writing:
             work.check()
             released = work.job.to(State.RELEASED, self._clock(), cost=cost, transcripts=channel.digests())

@@ -302,6 +302,7 @@ def _status(job: Job) -> rpc.JobStatus:
             rounds=job.cost.rounds,
             bytes_sent=job.cost.bytes_sent,
             bytes_received=job.cost.bytes_received,
+            compared=job.cost.compared,
         ),
         terms=job.terms.encode(),
     )

@@ -46,8 +46,8 @@ from parties.node.transport.outbox import Outbox
 from parties.node.transport.vanished import vanished
 from parties.query.case import case_of
 from parties.query.compile import Question
-from parties.query.earlier import Earlier, beside, recall
-from parties.query.plan import Plan, SignedPlan, open_plan, parse_plan
+from parties.query.earlier import Earlier, Recollection, beside
+from parties.query.plan import Plan, SignedPlan, open_plan
 from parties.query.validation import validate
 from parties.wire import common_pb2 as wire
 from parties.wire import status, version
@@ -89,6 +89,7 @@ class Holder:
         self._identity, self._consortium, self._datasets = identity, consortium, datasets
         self._policy, self._deadlines, self._clock = policy, deadlines, clock
         self._memory = Memory(store, datasets, identity.name)
+        self._recollection = Recollection()
         self._names = tuple(member.name for member in consortium.compute)
         self._lock = threading.Lock()
         self._outboxes: dict[str, Outbox[FromHolder]] = {}
@@ -312,11 +313,11 @@ class Holder:
         """The plans that this holder did not remember; all that count, in the order that everybody has."""
         known = self._memory.plans(counting)
         told = self._fetch(signed.hash, part, sorted(counting - known.keys()))
-        plans = {one: parse_plan(kept.plan) for one, kept in {**known, **told}.items()}
+        plans = {one: self._recollection.plan(kept.plan) for one, kept in {**known, **told}.items()}
         if len(sizes) != len(plans):
             raise PlanMismatch("The compute parties count other earlier questions than their offers name.")
         return told, [
-            recall(one, plan, question, size)
+            self._recollection.recall(one, plan, question, size)
             for (one, plan), size in zip(in_order(plans), sizes, strict=True)
         ]
 

@@ -54,12 +54,13 @@ class Fault:
 
 @dataclass(frozen=True)
 class JobCost:
-    """What a session took at this party."""
+    """What a session took at this party; `compared`: with how many earlier questions."""
 
     seconds: float = 0.0
     rounds: int = 0
     bytes_sent: int = 0
     bytes_received: int = 0
+    compared: int = 0
 
 
 @dataclass(frozen=True)

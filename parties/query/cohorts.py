@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from typing import Final
 
 import numpy as np
@@ -23,7 +23,7 @@ from mpc.privacy.combinations import copies_of, near
 from mpc.privacy.complement import Table
 from mpc.privacy.guard import Guard, Layer, too_many
 from mpc.privacy.terms import Differencing
-from mpc.statistics.rows import Columns, Rows
+from mpc.statistics.rows import Columns, ColumnSpec, Rows
 from parties.query.compile import Question
 
 #: Cells of the attribute space, and cells times cohorts, that are looked at for one question.
@@ -35,7 +35,10 @@ MAX_COMBINED: Final = 120
 NEAREST: Final = 24
 #: Cohorts around a table whose rest is looked at.
 MAX_TOTALS: Final = 4
+#: The whole attribute space has a width of so many bits.
+_WIDTH_BITS: Final = 40
 Masks = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,14 @@ class Cohort:
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """A point of every cell of the attribute space, as rows. `lacks[c]`: those without a value in column
-    c."""
+    """A point of every cell of the attribute space, as rows. `lacks[c]`: those without a value in column c.
+
+    `widths` `[cells]`: parts of the space; in a column, how many of its words a stretch has.
+    """
 
     rows: Rows
     lacks: Mapping[str, Masks]
+    widths: Integers
 
 
 def guarded(question: Question, earlier: Sequence[Question], drifted: int = 0) -> Question:
@@ -125,7 +131,7 @@ def _cohorts(questions: Sequence[Question], drifted: int) -> list[Cohort]:
 def _has_gaps(questions: Sequence[Question], cohorts: Sequence[Cohort], specs: Columns) -> bool:
     """Whether records can lack a value that decides what these cohorts, or sums over them, are of."""
     asked = {one.question for one in cohorts}
-    names = {name for place in asked for name in questions[place].cuts()}
+    names = {name for place in asked for name in questions[place].cuts}
     names |= {name for one in cohorts for name in one.values}
     return any(not specs[name].complete for name in names)
 
@@ -143,14 +149,19 @@ def _layer(
     gaps = [] if values_of else [name for name in grid.lacks if not specs[name].missing_protected]
     repeats = masks.shape[1] // grid.rows.count
     missing = [_only(np.tile(grid.lacks[name], repeats), atom_of, told.shape[1]) for name in gaps]
-    depends = [[name in _columns_of(questions[one.question]) for name in gaps] for one in every]
+    picked = {place: _picked(questions[place], grid) for place in {one.question for one in every}}
+    picks = [[name in picked[one.question] for name in gaps] for one in every]
+    asked = [_columns_of(questions[one.question]) - picked[one.question] for one in every]
+    depends = [[name in columns for name in gaps] for columns in asked]
     layer = Layer(
         told=told,
         old=sum(one.question < len(questions) - 1 for one in every),
+        widths=_summed(np.tile(grid.widths, repeats), atom_of, told.shape[1]),
         members=np.array([one.member for one in every], dtype=np.int64),
         present=(values_of,) if values_of and not specs[values_of].complete else (),
         missing=np.array(missing, dtype=np.bool_).reshape(len(gaps), told.shape[1]),
         depends=np.array(depends, dtype=np.bool_).reshape(len(every), len(gaps)),
+        picks=np.array(picks, dtype=np.bool_).reshape(len(every), len(gaps)),
         needs=tuple(_incomplete(one, specs) if values_of else () for one in every),
         lacks=tuple(one.gaps_of for one in every),
         whole=not values_of,
@@ -175,7 +186,15 @@ def _incomplete(cohort: Cohort, specs: Columns) -> tuple[str, ...]:
 
 
 def _columns_of(question: Question) -> frozenset[str]:
-    return frozenset(question.cuts()) | frozenset(question.query.columns_used)
+    return frozenset(question.cuts) | frozenset(question.query.columns_used)
+
+
+def _picked(question: Question, grid: Grid) -> frozenset[str]:
+    """The columns of its filter of which records without a value may pass it."""
+    where = question.plan.where
+    named = [name for name in grid.lacks if where is not None and name in where.columns]
+    selected = question.select(grid.rows).selected if named else np.zeros(0, dtype=np.bool_)
+    return frozenset(name for name in named if (selected & grid.lacks[name]).any())
 
 
 def _with_gaps(cohorts: Sequence[Cohort], grid: Grid, specs: Columns, own: int) -> list[Cohort]:
@@ -211,7 +230,24 @@ def _grid(questions: Sequence[Question], cohorts: Sequence[Cohort], specs: Colum
         present[name] = np.array([word is not None for word in made])[places[:, axis]]
     rows = Rows(cells, words, present, np.ones(cells, dtype=np.bool_))
     lacks = {name: ~present[name] for name, made in points.items() if None in made}
-    return Grid(rows, lacks)
+    return Grid(rows, lacks, _widths([_shares(specs[name], made) for name, made in points.items()], places))
+
+
+def _shares(spec: ColumnSpec, points: Sequence[int | None]) -> npt.NDArray[np.float64]:
+    """`[points]` which part of a column's words each stretch has; records without a value count as one
+    word."""
+    words = [word for word in points if word is not None]
+    lengths = [end - start for start, end in pairwise([*words, spec.hi + 1])]
+    lengths += [1] * (len(points) - len(words))
+    return np.array([length / sum(lengths) for length in lengths])
+
+
+def _widths(shares: Sequence[npt.NDArray[np.float64]], places: Integers) -> Integers:
+    """`[cells]` whole numbers, the same on every machine: a fixed order of products, no sum of floats."""
+    made = np.ones(len(places))
+    for axis, parts in enumerate(shares):
+        made *= parts[places[:, axis]]
+    return np.ceil(np.ldexp(made, _WIDTH_BITS)).astype(np.int64)
 
 
 def _all_cuts(
@@ -219,7 +255,7 @@ def _all_cuts(
 ) -> dict[str, set[int]]:
     cuts: dict[str, set[int]] = {}
     for place in dict.fromkeys(one.question for one in cohorts):
-        for name, words in questions[place].cuts().items():
+        for name, words in questions[place].cuts.items():
             cuts.setdefault(name, set()).update(words)
     for one in cohorts:
         for name in one.values:  # their presence decides who is in; a protected one, in every layer
@@ -258,7 +294,7 @@ def _memberships(
     return np.concatenate([whole & one[:, None] for one in inside], axis=1)
 
 
-def _atoms(masks: Masks) -> tuple[Masks, npt.NDArray[np.int64]]:
+def _atoms(masks: Masks) -> tuple[Masks, Integers]:
     """`[cohorts, atoms]` the distinct columns, and which of them each is."""
     packed = np.ascontiguousarray(np.packbits(masks, axis=0).T)
     keys = packed.view([("", packed.dtype)] * packed.shape[1]).reshape(-1)
@@ -266,7 +302,12 @@ def _atoms(masks: Masks) -> tuple[Masks, npt.NDArray[np.int64]]:
     return masks[:, first], inverse.reshape(-1).astype(np.int64)
 
 
-def _only(cells: Masks, atom_of: npt.NDArray[np.int64], atoms: int) -> Masks:
+def _summed(widths: Integers, atom_of: Integers, atoms: int) -> Integers:
+    """`[atoms]`: of all cells of each."""
+    return np.bincount(atom_of, weights=widths, minlength=atoms).astype(np.int64)
+
+
+def _only(cells: Masks, atom_of: Integers, atoms: int) -> Masks:
     """`[atoms]`: those that have no other cells than these."""
     others = np.bincount(atom_of[~cells], minlength=atoms)
     only: Masks = others == 0
@@ -321,7 +362,7 @@ def _of_totals(layer: Layer, cells: tuple[int, ...], places: Sequence[int], *, p
     if told.sum(0).max(initial=0) > 1:
         return []
     union = told.any(0)
-    columns = layer.depends[list(places)].any(0)
+    columns = layer.depends[list(places)].any(0) & ~layer.picks[list(places)].any(0)
     gaps = layer.missing[columns].any(0) if columns.any() else np.zeros_like(union)
     around = np.flatnonzero((layer.told | ~union).all(1))
     beside: dict[bytes, list[int]] = {}

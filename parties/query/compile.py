@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +30,8 @@ class Question:
         compared = self.query.guard.columns if self.query.guard is not None else frozenset()
         return tuple(sorted({*self.query.columns_used, *filtered, *compared}))
 
-    def cuts(self) -> dict[str, set[int]]:
+    @cached_property
+    def cuts(self) -> Mapping[str, Set[int]]:
         """By column: the words from which on a row belongs to other cohorts; none where presence alone
         counts."""
         found = self.query.cuts()

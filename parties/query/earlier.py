@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from threading import Lock
+from typing import Final
 
 from mpc.privacy.terms import Differencing
+from parties.management.catalogue import Schema
 from parties.query.cohorts import guarded
 from parties.query.compile import Question
-from parties.query.plan import Plan
+from parties.query.plan import Plan, parse_plan
 from parties.query.validation import make_question
+
+#: Plans that a node keeps as they are read, at some kB each, and cohorts whose questions it keeps, at 1 kB.
+MOST_PLANS: Final = 10_000
+MOST_COHORTS: Final = 20_000
 
 
 @dataclass(frozen=True)
@@ -27,15 +36,42 @@ class Earlier:
     cohorts: int
 
 
-def recall(plan_hash: bytes, plan: Plan, now: Question, cohorts: int) -> Earlier:
-    """An earlier plan beside the question that is asked `now`.
+class Recollection:
+    """What earlier plans asked, made once and kept: a node puts them beside every new question.
 
-    Raises what `make_question` raises, for a plan that this version no longer understands.
+    Any thread may call. What has not been used for longest is forgotten.
     """
-    question = make_question(plan, now.schema) if plan.schema_hash == now.schema.hash else None
-    versions = {part.name: part.version for part in now.plan.holders}
-    current = all(versions.get(part.name, part.version) == part.version for part in plan.holders)
-    return Earlier(plan_hash, plan, question, current, cohorts)
+
+    def __init__(self, most_plans: int = MOST_PLANS, most_cohorts: int = MOST_COHORTS) -> None:
+        """`most_cohorts`: in all questions that are kept."""
+        #: `parse_plan`
+        self.plan = lru_cache(most_plans)(parse_plan)
+        self._most, self._lock = most_cohorts, Lock()
+        self._kept: OrderedDict[tuple[bytes, str], Question] = OrderedDict()
+
+    def recall(self, plan_hash: bytes, plan: Plan, now: Question, cohorts: int) -> Earlier:
+        """An earlier plan beside the question that is asked `now`.
+
+        Raises what `make_question` raises, for a plan that this version no longer understands.
+        """
+        fits = plan.schema_hash == now.schema.hash
+        question = self._question(plan_hash, plan, now.schema) if fits else None
+        versions = {part.name: part.version for part in now.plan.holders}
+        current = all(versions.get(part.name, part.version) == part.version for part in plan.holders)
+        return Earlier(plan_hash, plan, question, current, cohorts)
+
+    def _question(self, plan_hash: bytes, plan: Plan, schema: Schema) -> Question:
+        key = (plan_hash, schema.hash)
+        with self._lock:
+            found = self._kept.pop(key, None)
+        made = found if found is not None else make_question(plan, schema)
+        with self._lock:
+            self._kept[key] = made
+            size = sum(len(one.query.told) for one in self._kept.values()) if found is None else 0
+            while size > self._most:
+                _, forgotten = self._kept.popitem(last=False)
+                size -= len(forgotten.query.told)
+        return made
 
 
 @dataclass(frozen=True)

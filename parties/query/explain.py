@@ -84,7 +84,10 @@ def _costs(question: Question, outlook: Outlook | None) -> list[str]:
     )
     made = [sizes]
     if terms.differencing:
-        made.append("Comparing it with earlier questions takes more, which the parties alone know.")
+        made.append(
+            "The rounds are those of a question that is compared with earlier ones; comparing sends more "
+            "bytes, how many depends on those questions, which the parties alone know."
+        )
     if outlook is not None and predicted.seconds is not None:
         slowest = max(outlook.links, key=lambda link: link.round_trip_s)
         made.append(

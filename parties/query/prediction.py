@@ -7,12 +7,18 @@ slowest way, and what a message costs the parties. Bytes leave the busiest party
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
+
+from mpc.privacy.guard import Layer
 from mpc.privacy.terms import Terms
+from mpc.statistics.joint import JointQuery
 from mpc.statistics.results import Predicted
-from parties.query.compile import Question
+from parties.query.cohorts import guarded
+from parties.query.compile import Question, compile_plan
+from parties.query.plan import StatisticSpec
 
 #: What a party's processor takes, from its kernel's counters over 8 jobs each of `count`, `median:age` and
 #: `describe` of five columns at the demonstration's five nodes (x86-64 with AVX-512, 24 November 2026): 76 ms
@@ -51,20 +57,65 @@ class Outlook:
     holders: tuple[str, ...] = ()
 
 
-def predict(question: Question, terms: Terms, links: Sequence[Link]) -> Predicted:
-    """At most how many rounds, the bytes of the busiest party exactly, and about how many seconds.
+#: Cohorts that overlap so that every kind of comparison has something to look at: the last is a new one.
+_OVERLAPPING: Final = np.array(
+    [[1, 1, 0, 0, 0], [1, 1, 0, 0, 0], [0, 1, 1, 0, 0], [0, 0, 1, 1, 0], [1, 0, 0, 1, 0]], dtype=np.bool_
+)
 
-    No seconds without a measured way. Those of holders are not measured: they are taken for as fast.
+_COMPARISONS: Final = 256
+
+
+def _compared(question: Question) -> JointQuery:
+    """The query beside earlier questions such that comparing takes as many rounds as it can.
+
+    Its rounds hardly grow with their number: up to 2^16 comparisons take as many as these. Its bytes do.
     """
-    cost = question.query.cost(terms)
-    sent = max(cost.sent, default=0)
+    asked = {"where": None, "group_by": (), "statistics": (StatisticSpec(kind="count"),)}
+    total = compile_plan(question.plan.model_copy(update=asked), question.schema)
+    drifted = 1 + _COMPARISONS // max(1, len(question.query.told))
+    query = guarded(question, [total], drifted).query
+    guard = query.guard
+    if guard is None or not guard.layers:
+        return query
+    more = [_overlapping(guard.earlier, whole) for whole in (True, False)]
+    return query.beside(replace(guard, layers=(*guard.layers, *more), paired=True), query.tables)
+
+
+def _overlapping(own: int, whole: bool) -> Layer:
+    """Cohorts that all kinds of comparison have something to look at in; `own`: the place of a count that
+    opens."""
+    cohorts, atoms = _OVERLAPPING.shape
+    none = np.zeros((cohorts, 0), dtype=np.bool_)
+    return Layer(
+        told=_OVERLAPPING,
+        old=cohorts - 1,
+        widths=np.ones(atoms, dtype=np.int64),
+        members=np.array([*[0] * (cohorts - 1), own]),
+        present=(),
+        missing=np.zeros((0, atoms), dtype=np.bool_),
+        depends=none,
+        picks=none,
+        needs=((),) * cohorts,
+        lacks=("",) * cohorts,
+        whole=whole,
+    )
+
+
+def predict(question: Question, terms: Terms, links: Sequence[Link]) -> Predicted:
+    """At most how many rounds, about how many seconds, and what bytes the busiest party sends.
+
+    Rounds are those of a question that is compared with earlier ones; bytes and seconds leave out what
+    comparing with them sends, which grows with their number. No seconds without a measured way. Those of
+    holders are not measured: they are taken for as fast.
+    """
+    sent = max(question.query.cost(terms).sent, default=0)
+    rounds = _compared(question).cost(terms).rounds
     if not links:
-        return Predicted(None, cost.rounds, sent)
+        return Predicted(None, rounds, sent)
     round_trip = max(link.round_trip_s for link in links)
     rate = min(link.bytes_per_second for link in links)
-    messages = cost.rounds + SETUP_MESSAGES
-    seconds = START_S + messages * round_trip / 2 + cost.rounds * ROUND_S + sent * BYTE_S
-    return Predicted(seconds + (sent + shared_bytes(question)) / rate, cost.rounds, sent)
+    seconds = START_S + (rounds + SETUP_MESSAGES) * round_trip / 2 + rounds * ROUND_S + sent * BYTE_S
+    return Predicted(seconds + (sent + shared_bytes(question)) / rate, rounds, sent)
 
 
 def shared_bytes(question: Question) -> int:

@@ -110,16 +110,18 @@ class JobStatus(_message.Message):
     def __init__(self, plan_hash: _Optional[bytes] = ..., state: _Optional[_Union[JobState, str]] = ..., error: _Optional[_Union[_common_pb2.Status, _Mapping]] = ..., session: _Optional[bytes] = ..., plan: _Optional[_Union[_common_pb2.SignedPlan, _Mapping]] = ..., created: _Optional[float] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ..., terms: _Optional[bytes] = ...) -> None: ...
 
 class Cost(_message.Message):
-    __slots__ = ("seconds", "rounds", "bytes_sent", "bytes_received")
+    __slots__ = ("seconds", "rounds", "bytes_sent", "bytes_received", "compared")
     SECONDS_FIELD_NUMBER: _ClassVar[int]
     ROUNDS_FIELD_NUMBER: _ClassVar[int]
     BYTES_SENT_FIELD_NUMBER: _ClassVar[int]
     BYTES_RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    COMPARED_FIELD_NUMBER: _ClassVar[int]
     seconds: float
     rounds: int
     bytes_sent: int
     bytes_received: int
-    def __init__(self, seconds: _Optional[float] = ..., rounds: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., bytes_received: _Optional[int] = ...) -> None: ...
+    compared: int
+    def __init__(self, seconds: _Optional[float] = ..., rounds: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., bytes_received: _Optional[int] = ..., compared: _Optional[int] = ...) -> None: ...
 
 class SealedShare(_message.Message):
     __slots__ = ("session", "sealed")

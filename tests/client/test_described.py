@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
-from mpc.errors import ProtocolAbort
+from mpc.errors import CatalogueError, ProtocolAbort
+from parties.client import connection
+from parties.client.connection import Connection
 from parties.client.described import read
 from parties.client.job import combine
 from parties.law.rules import DEFAULT_TERMS
@@ -45,6 +48,32 @@ def test_three_answers_become_one() -> None:
     assert Link("alice", "bob", 0.25, 1e6) in made.links
     assert len(made.links) == 6
     assert made.holders_of("gbsg2") == ("alice", "bob", "dora")
+
+
+class _Parties(Connection):
+    """Compute parties that say these things one after the other."""
+
+    def __init__(self, *answers: dict[str, pb.Catalogue]) -> None:
+        self.analyst, self._answers = SimpleNamespace(consortium=CONSORTIUM), list(answers)
+
+    def everywhere(self, method: str, request: object) -> dict[str, pb.Catalogue]:
+        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+
+
+def moved() -> dict[str, pb.Catalogue]:
+    """Bob has heard of new data of dora, alice and carol have not yet."""
+    answers = everybody()
+    place = next(at for at, item in enumerate(REGISTRATIONS) if item.holder == "dora")
+    answers["bob"].registrations[place] = REGISTRATIONS[place].model_copy(update={"version": 3}).to_json()
+    return answers
+
+
+def test_what_three_parties_say_may_take_a_moment_to_settle(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = _Parties(moved(), moved(), everybody()).describe()
+    assert made.registrations == tuple(REGISTRATIONS)
+    monkeypatch.setattr(connection, "SETTLE_S", 0.2)
+    with pytest.raises(CatalogueError, match="describe gbsg2 of dora differently"):
+        _Parties(moved()).describe()
 
 
 def test_of_terms_that_just_changed_the_strictest_stand() -> None:

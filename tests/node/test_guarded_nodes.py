@@ -77,7 +77,9 @@ def test_a_difference_of_a_few_is_refused_and_the_table_beside_a_total_is_not(
     until(lambda: refused(box) == 1)
     by_grade = gbsg.group_by("tgrade").count().value
     assert by_grade == box.pooled.groupby("tgrade").size().to_dict()
-    assert gbsg.count().value == len(box.pooled)  # the same again
+    again = gbsg.count()
+    assert again.value == len(box.pooled)
+    assert "earlier questions: compared with 2" in str(again.disclosure)  # what was refused opened nothing
 
 
 def test_columns_of_earlier_questions_are_read_where_gaps_decide(space: Space) -> None:

@@ -74,3 +74,22 @@ def test_a_protected_gap_is_a_count_like_any_other() -> None:
     assert asked.refuses("mean:y"), "n and the known number of all records would tell it"
     assert not asked.refuses("mean:y", where="ward == 'b'")
     assert asked.refuses("count", where="ward == 'b'")
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        ["missing(y) and x < 40", "missing(y) and x < 41"],
+        ["y >= 0 or x < 40", "y >= 0 or x < 41"],
+        ["x < 40", "x < 40 and y >= 0", "missing(y) and x < 41"],
+    ],
+)
+def test_who_picks_among_gaps_is_compared_like_anybody(filters: list[str]) -> None:
+    """Exactly one record without a y has an x of 40: a difference in gaps is one of records."""
+    rows = pd.DataFrame({"x": range(99), "y": [None, 1, 2] * 33}, dtype=object)
+    rows.loc[rows.x == 40, "y"] = None
+    schema = schema_of(number("x", 0, 98), number("y", 0, 9, complete=False))
+    asked = Study(schema, dealt(rows.sample(frac=1, random_state=1)))
+    *before, last = filters
+    assert not any(asked.refuses("count", where=where) for where in before)
+    assert asked.refuses("count", where=last)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mpc.privacy.terms import Terms
+import pandas as pd
+import pytest
+
+from mpc.privacy.terms import Differencing, Terms
 from parties.law.rules import DEFAULT_TERMS
 from parties.law.terms import joined
+from parties.query.cohorts import guarded
 from parties.query.compile import Question, compile_plan
 from parties.query.explain import explain
 from parties.query.prediction import Link, Outlook, predict, shared_bytes
+from tests.privacy.study import DEFAULTS, Study, category, number, schema_of
 from tests.query.test_plans import SCHEMA, plan
 
 NEAR = Link("alice", "bob", 0.001, 1e8)
@@ -43,10 +48,34 @@ def test_the_slowest_way_decides() -> None:
 
 def test_rounds_and_bytes_are_those_of_the_query() -> None:
     asked = question("describe:age", "count")
+    asked = replace(asked, plan=asked.plan.model_copy(update={"differencing": Differencing.OFF}))
     cost = asked.query.cost(DEFAULT_TERMS)
     made = predict(asked, DEFAULT_TERMS, [])
     assert (made.seconds, made.rounds, made.bytes_sent) == (None, cost.rounds, max(cost.sent))
     assert shared_bytes(asked) == 16 * sum(b.elements for h in range(3) for b in asked.query.blocks_for(h))
+
+
+@pytest.mark.parametrize("level", list(Differencing))
+@pytest.mark.parametrize("last", ["count", "mean:age", "histogram:age:4"])
+def test_rounds_are_enough_for_any_comparison(level: Differencing, last: str) -> None:
+    asked = study(level)
+    before = [asked.question("count", where=where) for where in ("age < 50", "age >= 30 and sex == 'm'", "")]
+    before += [asked.question("histogram:age:5", by=["sex"]), asked.question("mean:weight")]
+    now = asked.question(last, where="age < 70")
+    most = predict(now, asked.terms, []).rounds
+    least = now.query.cost(asked.terms).rounds
+    for earlier in ([], before[:1], before[:3], before):
+        compared = guarded(now, earlier, drifted=2 if earlier else 0)
+        assert least <= compared.query.cost(asked.terms).rounds <= most
+    assert most == least if level == Differencing.OFF else most > least
+
+
+def study(level: Differencing) -> Study:
+    schema = schema_of(
+        number("age", 0, 100), number("weight", 0, 200, complete=False), category("sex", "f", "m")
+    )
+    rows = pd.DataFrame({"age": [40], "weight": [70], "sex": ["f"]})
+    return Study(schema, dict.fromkeys(("a", "b", "c"), rows), replace(DEFAULTS, differencing=level))
 
 
 def test_explanations_say_who_demands_what_and_what_it_takes() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final, Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ MAX_EXPONENT: Final = 40
 Op = Literal["<", "<=", ">", ">=", "==", "!="]
 
 
+@lru_cache(maxsize=1 << 12)  # the filters of all earlier questions are looked at for each new one
 def word_of(spec: ColumnSpec, literal: str) -> Fraction:
     """The exact word of a literal (a fraction where it falls between words). `PlanInvalid` if it has none."""
     if spec.kind == "category":
