@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final
 
@@ -54,6 +54,16 @@ class Terms:
         for name, least, most in _RANGES:
             if not least <= getattr(self, name) <= most:
                 raise RangeError(f"The term {name} is not between {least} and {most}.", remedy="Correct it.")
+
+    @property
+    def beside(self) -> Terms:
+        """What a party demands of a release of others' records, which may be compared with one of its own."""
+        return replace(
+            NONE,
+            minimum_count=self.minimum_count,
+            differencing=self.differencing,
+            records_per_cohort=self.records_per_cohort,
+        )
 
     def __and__(self, other: Terms) -> Terms:
         """Both parties' terms at once."""

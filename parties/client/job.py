@@ -242,7 +242,7 @@ class Job:
         return reconstruct(copies, query.output_elements, list(shares))
 
     def _facts(self, state: JobState, accuracy: tuple[str, ...], outcomes: Sequence[Outcome]) -> Facts:
-        holders = tuple(part.name for part in self.plan.holders)
+        holders = self.plan.asked
         policies = self._outlook.policies if self._outlook is not None else {}
         return Facts(
             state.spent,

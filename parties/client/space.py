@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Final
 
 from mpc.errors import CatalogueError, JobError, PeerVanished, TriuneError
-from mpc.privacy.terms import Terms
+from mpc.privacy.terms import Differencing, Terms
 from mpc.statistics.statistic import nearest
 from parties.client.connection import Analyst, Connection
 from parties.client.dataset import Dataset
@@ -162,10 +162,15 @@ class Space:
         return self._question(dataset, statistics, self.connection.describe())
 
     def _question(self, dataset: Dataset, statistics: Sequence[StatisticSpec], told: Described) -> Question:
-        offered = told.registrations
-        if dataset.holders:
-            offered = tuple(_chosen(offered, dataset.name, dataset.holders))
-        holders = [item.holder for item in offered if item.dataset == dataset.name]
+        offered = [item for item in told.registrations if item.dataset == dataset.name]
+        chosen = _chosen(offered, dataset.name, dataset.holders) if dataset.holders else offered
+        asked = [item.holder for item in chosen]
+        level = joined(told.policies, (*self.connection.parties, *asked)).differencing
+        if level == Differencing.OFF:  # the others have nothing to compare
+            offered = chosen
+        else:
+            parties = (*self.connection.parties, *(item.holder for item in offered))
+            level = joined(told.policies, parties).differencing
         now = int(time.time())
         plan = make_plan(
             self.identity,
@@ -174,10 +179,11 @@ class Space:
             dataset.schema,
             statistics,
             now=now,
+            at=asked if len(asked) < len(offered) else (),
             where=dataset.filter,
             group_by=dataset.groups,
             study=dataset.study,
-            differencing=joined(told.policies, (*self.connection.parties, *holders)).differencing,
+            differencing=level,
         )
         return validate(plan, self.consortium, offered, now)
 
@@ -191,6 +197,7 @@ class Space:
         plan = question.plan
         parties = (*self.connection.parties, *(part.name for part in plan.holders))
         policies = {name: told.policies[name] for name in parties}
+        policies |= {name: policies[name].beside for name in plan.beside}
         terms = joined(policies, parties, plan.minimum_count)
         return Outlook(terms, policies, told.links, told.holders_of(plan.dataset))
 

@@ -16,7 +16,8 @@ from mpc.privacy.terms import Differencing, Terms
 
 Pillar = Literal["technology", "management", "law"]
 #: In which part a party decides: with its own records at stake, or as one that computes on shares.
-Role = Literal["holder", "compute"]
+#: `beside`: a holder that is not asked, but differences with earlier questions may be of its records.
+Role = Literal["holder", "beside", "compute"]
 
 DEFAULT_TERMS: Final = Terms(
     minimum_count=5,
@@ -66,7 +67,7 @@ class Rule:
     pillar: Pillar
     refuses: Callable[[Case, Policy], str]
     remedy: str
-    roles: frozenset[Role] = frozenset({"holder", "compute"})
+    roles: frozenset[Role] = frozenset({"holder", "beside", "compute"})
 
 
 def _extremes(case: Case, policy: Policy) -> str:

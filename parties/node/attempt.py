@@ -227,7 +227,8 @@ class Attempt:
         plan = work.plan
         terms = replace(NONE, minimum_count=plan.minimum_count, differencing=plan.differencing)
         for message in (*self._offers, *accepts.values()):
-            terms &= from_wire(message.terms, message.party)
+            theirs = from_wire(message.terms, message.party)
+            terms &= theirs.beside if message.party in plan.beside else theirs
         for holder, accept in accepts.items():
             if accept.session != work.session:
                 raise PlanMismatch(f"{holder} accepted another session.", culprit=holder)

@@ -44,7 +44,7 @@ from parties.node.room import Room
 from parties.node.transport.dialling import keep_dialling
 from parties.node.transport.outbox import Outbox
 from parties.node.transport.vanished import vanished
-from parties.query.case import case_of
+from parties.query.case import case_of, role_of
 from parties.query.compile import Question
 from parties.query.earlier import Earlier, Recollection, beside
 from parties.query.plan import Plan, SignedPlan, open_plan
@@ -284,13 +284,19 @@ class Holder:
         told, earlier = self._recall(signed, question, part, counting, self._sizes(room, session))
         lost = self._memory.learn(told, earlier)
         compared = beside(question, earlier)
-        demand(decide(case_of(compared.question, "holder"), self._policy), self._identity.name)
+        self._demand(compared.question)
         opened = self._memory.open_rows(compared.question, everything=bool(lost))
         room.check()
         self._memory.make_anew(lost, told, opened)
         remembered = self._memory.of(compared, opened)
         self._memory.keep(signed, remembered.own, opened)
-        self._share(compared.question, question.select(opened.rows), remembered, room, session)
+        rows = question.select(opened.rows, self._identity.name)
+        self._share(compared.question, rows, remembered, room, session)
+
+    def _demand(self, question: Question) -> None:
+        """Raises `PolicyRefused` by this holder's own rules."""
+        case = case_of(question, role_of(question, self._identity.name))
+        demand(decide(case, self._policy), self._identity.name)
 
     def _consent(self, signed: SignedPlan, session: bytes) -> None:
         accept = handshake.make_accept(self._identity, signed.hash, session, self._policy.terms)
@@ -350,7 +356,7 @@ class Holder:
         plan = open_plan(signed, self._consortium)
         own = self._datasets.find(plan.dataset)
         question = validate(plan, self._consortium, self._claimed(plan, own), int(self._clock()))
-        demand(decide(case_of(question, "holder"), self._policy), self._identity.name)
+        self._demand(question)
         return question
 
     def _send_block(self, room: Room, name: str, session: bytes, block: str, package: InputPackage) -> None:

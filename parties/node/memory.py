@@ -97,12 +97,12 @@ class Memory:
         """The cohorts of earlier questions that were asked of these very rows."""
         for one in lost:
             if one.question is not None:
-                self.keep(told[one.plan_hash], one.question.cohorts(opened.rows), opened)
+                self.keep(told[one.plan_hash], one.question.cohorts(opened.rows, self._name), opened)
                 _log.warning("earlier cohorts made anew", job=one.plan_hash.hex()[:12])
 
     def of(self, compared: Compared, opened: Opened) -> Remembered:
         """The question's cohorts, and those of earlier ones over these rows in the order of its guard."""
-        rows = compared.question.select(opened.rows)
+        rows = compared.question.select(opened.rows, self._name)
         if not compared.earlier:
             return compared.question.query.remembering(rows)
         overlay = Overlay(self._store, opened.dataset, opened.ids)

@@ -25,6 +25,7 @@ def make_plan(
     statistics: Sequence[StatisticSpec],
     *,
     now: int,
+    at: Sequence[str] = (),
     where: Expression | None = None,
     group_by: Sequence[str] = (),
     study: str = "",
@@ -32,6 +33,7 @@ def make_plan(
 ) -> Plan:
     """A plan over all holders of a data set that these registrations name, for the schema that was seen.
 
+    `at`: those whose records it is about, if not all.
     Raises `PlanInvalid` for a study that is not called as data sets are.
     """
     if not re.fullmatch(STUDY, study):
@@ -57,6 +59,7 @@ def make_plan(
             HolderPart(name=item.holder, rows_at_most=item.rows_at_most, version=item.version)
             for item in holders
         ),
+        at=tuple(sorted(at)),
         where=where,
         group_by=tuple(group_by),
         statistics=tuple(statistics),

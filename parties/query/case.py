@@ -6,6 +6,11 @@ from parties.law.rules import Case, Role
 from parties.query.compile import Question
 
 
+def role_of(question: Question, holder: str) -> Role:
+    """In which role a holder decides on a question that it takes part in."""
+    return "holder" if holder in question.plan.asked else "beside"
+
+
 def case_of(question: Question, role: Role, refused: int = 0) -> Case:
     """The case that a party in this role decides; `refused`: cohorts of earlier questions that were.
 
@@ -18,9 +23,9 @@ def case_of(question: Question, role: Role, refused: int = 0) -> Case:
         dataset=plan.dataset,
         extremes=query.extremes,
         exact=tuple(dict.fromkeys(map(str, exact))),
-        holders=tuple(part.name for part in plan.holders),
+        holders=plan.asked,
         role=role,
         differencing=plan.differencing,
         cohorts=refused + (query.guard.cohorts if query.guard is not None else 0),
-        records=sum(part.rows_at_most for part in plan.holders),
+        records=sum(part.rows_at_most for part in plan.holders if part.name in plan.asked),
     )

@@ -275,7 +275,7 @@ def _points(specs: Columns, name: str, cuts: set[int], values_of: str) -> list[i
 def _memberships(
     questions: Sequence[Question], cohorts: Sequence[Cohort], grid: Grid, specs: Columns, *, of_values: bool
 ) -> Masks:
-    """`[cohorts, cells times kinds of holders]`: a holder has no records in a question that leaves it out.
+    """`[cohorts, cells times kinds of holders]`: a holder has no records in a question that does not ask it.
 
     `of_values`: of a cohort whose values open those records that have them; else all, and apart from these
     those without.
@@ -287,9 +287,9 @@ def _memberships(
             whole[place] &= grid.rows.present[name]
         if one.gaps_of:
             whole[place] &= grid.lacks[one.gaps_of]
-    takes_part = [{part.name for part in one.plan.holders} for one in questions]
-    names = sorted(set().union(*takes_part))
-    kinds = sorted({tuple(name in part for part in takes_part) for name in names})
+    asked = [set(one.plan.asked) for one in questions]
+    names = {part.name for part in questions[-1].plan.holders}.union(*asked)
+    kinds = sorted({tuple(name in one for one in asked) for name in names})
     inside = [np.array([kind[one.question] for one in cohorts]) for kind in kinds]
     return np.concatenate([whole & one[:, None] for one in inside], axis=1)
 

@@ -42,12 +42,17 @@ class Question:
                 found[name].add(word)
         return found
 
-    def cohorts(self, rows: Rows) -> npt.NDArray[np.bool_]:
-        """`[counts, rows]`: which of a holder's rows each count of the question is of."""
-        return self.query.cohorts(self.select(rows))
+    def cohorts(self, rows: Rows, holder: str = "") -> npt.NDArray[np.bool_]:
+        """`[counts, rows]`: which of a holder's rows each count of the question is of. As `select`."""
+        return self.query.cohorts(self.select(rows, holder))
 
-    def select(self, rows: Rows) -> Rows:
-        """A holder's rows under the plan's filter."""
+    def select(self, rows: Rows, holder: str = "") -> Rows:
+        """A holder's rows under the plan's filter.
+
+        `holder`: whose they are; none of those of one that is not asked. Without it, of one that is.
+        """
+        if holder and holder not in self.plan.asked:
+            return rows.select(np.zeros(rows.count, dtype=np.bool_))
         if self.plan.where is None:
             return rows
         return rows.select(rows.selected & self.plan.where.truth(rows, self.schema.specs())[0])

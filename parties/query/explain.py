@@ -5,7 +5,7 @@ from __future__ import annotations
 from mpc.privacy.terms import Terms
 from parties.law.policy import decide
 from parties.law.rules import Policy
-from parties.query.case import case_of
+from parties.query.case import case_of, role_of
 from parties.query.compile import Question
 from parties.query.disclosure import demands
 from parties.query.prediction import Outlook, predict, shared_bytes
@@ -19,7 +19,7 @@ def explain(question: Question, outlook: Outlook | None = None) -> tuple[str, ..
     `outlook`: what is known of the space; without it there are no terms but the plan's own, and no seconds.
     """
     plan, query = question.plan, question.query
-    holders = ", ".join(part.name for part in plan.holders)
+    holders = ", ".join(plan.asked)
     rows = f"the records where {plan.where}" if plan.where is not None else "all records"
     made = [
         f"{holders} each select {rows} of {plan.dataset} on their own machines.",
@@ -37,9 +37,16 @@ def explain(question: Question, outlook: Outlook | None = None) -> tuple[str, ..
 
 def _left_out(question: Question, outlook: Outlook | None) -> list[str]:
     """The holders that were not chosen."""
-    chosen = {part.name for part in question.plan.holders}
-    others = [name for name in (outlook.holders if outlook is not None else ()) if name not in chosen]
-    return [f"Not asked, though they hold it too: {', '.join(others)}."] if others else []
+    plan = question.plan
+    holders = outlook.holders if outlook is not None else ()
+    others = [name for name in holders if name not in {part.name for part in plan.holders}]
+    made = [f"Not asked, though they hold it too: {', '.join(others)}."] if others else []
+    if plan.beside:
+        made.append(
+            f"{', '.join(plan.beside)} only count records to compare the question with earlier ones; "
+            "none of their records is in the answer."
+        )
+    return made
 
 
 def _rules(question: Question, outlook: Outlook | None) -> list[str]:
@@ -60,10 +67,10 @@ def _rules(question: Question, outlook: Outlook | None) -> list[str]:
 
 def _refusals(question: Question, outlook: Outlook) -> list[str]:
     """The parties whose rules refuse the plan, as far as their terms tell."""
-    chosen = {part.name for part in question.plan.holders}
+    holders = {part.name for part in question.plan.holders}
     made = []
     for name, terms in outlook.policies.items():
-        case = case_of(question, "holder" if name in chosen else "compute")
+        case = case_of(question, role_of(question, name) if name in holders else "compute")
         verdicts = decide(case, Policy(terms))
         made += [
             f"{name} will refuse it by rule {verdict.refusal[0].id}: {verdict.refusal[1]}."

@@ -61,9 +61,13 @@ class HolderPart(_Model):
 
 
 class Plan(_Model):
-    """Everything about a query that is public. Times are Unix seconds."""
+    """Everything about a query that is public. Times are Unix seconds.
 
-    version: Literal[3] = 3
+    `holders`: all that take part. `at`: of these, whose records are asked of, all where it is empty; the
+    others take part because differences with earlier questions may be of their records.
+    """
+
+    version: Literal[4] = 4
     consortium: str = Field(pattern=_HEX32)
     nonce: str = Field(pattern=_HEX16)
     created: int = Field(ge=0, lt=2**53)
@@ -74,11 +78,24 @@ class Plan(_Model):
     study: str = Field(default="", pattern=STUDY)
     schema_hash: str = Field(pattern=_HEX32)
     holders: tuple[HolderPart, ...] = Field(min_length=1, max_length=MAX_HOLDERS)
+    at: tuple[Annotated[str, Field(max_length=32)], ...] = Field(default=(), max_length=MAX_HOLDERS)
     where: Expression | None = None
     group_by: tuple[str, ...] = Field(default=(), max_length=8)
     statistics: tuple[StatisticSpec, ...] = Field(min_length=1, max_length=MAX_STATISTICS)
     minimum_count: int = Field(default=1, ge=1, le=10**6)
     differencing: Literal[0, 1, 2] = 2
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The holders whose records it is about, in the order of `holders`."""
+        names = tuple(part.name for part in self.holders)
+        return tuple(name for name in names if name in self.at) if self.at else names
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The others that take part."""
+        asked = self.asked
+        return tuple(part.name for part in self.holders if part.name not in asked)
 
     @property
     def title(self) -> str:
@@ -89,7 +106,8 @@ class Plan(_Model):
         """Some of its statistics in words."""
         groups = f" by {', '.join(self.group_by)}" if self.group_by else ""
         where = f" where {self.where}" if self.where is not None else ""
-        return f"{', '.join(map(str, specs))}{groups}{where} ({self.dataset})"
+        at = f" at {', '.join(self.asked)}" if self.at else ""
+        return f"{', '.join(map(str, specs))}{groups}{where}{at} ({self.dataset})"
 
     def canonical(self) -> bytes:
         """The bytes that are hashed and signed."""

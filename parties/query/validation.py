@@ -64,6 +64,11 @@ def _check_holders(plan: Plan, registrations: Sequence[Registration]) -> None:
     planned = {part.name: (part.rows_at_most, part.version) for part in plan.holders}
     if len(planned) != len(plan.holders):
         raise PlanInvalid("A holder stands twice in the plan.", remedy="Fetch the catalogue again and retry.")
+    if len(set(plan.at)) != len(plan.at) or not planned.keys() >= set(plan.at):
+        raise PlanInvalid(
+            "The plan asks of a holder that takes no part in it, or twice of one.",
+            remedy="Fetch the catalogue again and retry.",
+        )
     here = {item.holder: (item.rows_at_most, item.version) for item in registrations}
     for name, told in planned.items():
         if here.get(name) != told:

@@ -21,7 +21,7 @@ from parties.query.plan import sign_plan
 from parties.query.text import parse_statistic
 from parties.wire import analyst_pb2 as pb
 from parties.wire import common_pb2
-from tests.helping import HOLDERS, Hospitals, running_hospitals, until
+from tests.helping import CUTS, HOLDERS, Hospitals, running_hospitals, until
 
 STRICT = MappingProxyType(dict.fromkeys(HOLDERS, PolicyConfig()))
 GAPS = Schema(
@@ -80,6 +80,18 @@ def test_a_difference_of_a_few_is_refused_and_the_table_beside_a_total_is_not(
     again = gbsg.count()
     assert again.value == len(box.pooled)
     assert "earlier questions: compared with 2" in str(again.disclosure)  # what was refused opened nothing
+
+
+def test_some_of_the_hospitals_after_all_of_them(box: Hospitals, space: Space) -> None:
+    gbsg = space.dataset("gbsg2", holders=HOLDERS)
+    assert gbsg.count().value == len(box.pooled)
+    two = gbsg.at("ada", "bert")
+    assert "cleo, dora only count records to compare" in two.explain("mean:age")
+    answer = two.mean("age")
+    assert answer.value == pytest.approx(box.pooled.age[: CUTS[2]].mean(), rel=1e-12)
+    assert answer.holders == ("ada", "bert")
+    with pytest.raises(TooClose):
+        gbsg.at("ada", "bert", "cleo").count()
 
 
 def test_columns_of_earlier_questions_are_read_where_gaps_decide(space: Space) -> None:

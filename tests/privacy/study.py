@@ -59,10 +59,9 @@ class Study:
             dataset=self.schema.name,
             schema_hash=self.schema.hash,
             holders=tuple(
-                HolderPart(name=name, rows_at_most=max(1, len(part)))
-                for name, part in self.parts.items()
-                if not at or name in at
+                HolderPart(name=name, rows_at_most=max(1, len(part))) for name, part in self.parts.items()
             ),
+            at=tuple(sorted(at)),
             where=parse(where) if where else None,
             group_by=tuple(by),
             statistics=tuple(parse_statistic(text) for text in statistics),
@@ -78,7 +77,7 @@ class Study:
         """The outcomes of each statistic. `TooClose` as the guard says."""
         question = guarded(self.question(*statistics, **how), self.answered)
         names = [part.name for part in question.plan.holders]
-        rows = [question.select(self.rows(name)) for name in names]
+        rows = [question.select(self.rows(name), name) for name in names]
         guard = question.query.guard
         assert guard is not None
         if over_budget(guard.cohorts, sum(map(len, self.parts.values())), self.terms):
@@ -108,16 +107,10 @@ class Study:
 
     def _memory(self, name: str, question: Question) -> Memory:
         rows = self.rows(name)
-        masks = [
-            one.cohorts(rows)
-            if name in {part.name for part in one.plan.holders}
-            else np.zeros((len(one.query.told), rows.count), dtype=bool)
-            for one in self.answered
-        ]
-        every = np.concatenate(masks)
+        every = np.concatenate([one.cohorts(rows, name) for one in self.answered])
         pairs = self.terms.differencing == Differencing.PAIRS
         return question.query.remembering(
-            question.select(rows), every[:0] if pairs else every, every if pairs else every[:0]
+            question.select(rows, name), every[:0] if pairs else every, every if pairs else every[:0]
         )
 
 

@@ -264,3 +264,15 @@ def test_one_hospital_alone() -> None:
     allowed = replace(DEFAULTS, allow_single_holder=True)
     assert Study(HELD, parts, allowed).values("count", at=("h1",))[0]["count"] == 12
     assert (DEFAULTS & allowed).allow_single_holder is False, "one holder that forbids it is enough"
+
+
+def test_some_of_five_hospitals_after_all_of_them() -> None:
+    """Two that are left out have 24 records, 12 beside either's; one would be told alone."""
+    rows = pd.DataFrame({"age": [40 + place % 7 for place in range(60)]})
+    asked = Study(schema_of(number("age", 0, 99)), dealt(rows, 5))
+    assert asked.values("mean:age")[0]["n"] == 60
+    three = pd.concat([asked.parts[name] for name in ("h0", "h1", "h2")]).age
+    (values,) = asked.values("mean:age", at=("h0", "h1", "h2"))
+    assert (values["n"], values["mean"]) == (36, pytest.approx(three.mean(), rel=1e-12))
+    assert asked.refuses("mean:age", at=("h0", "h1", "h2", "h3"))
+    assert not asked.refuses("mean:age", where="age < 44", at=("h0", "h3", "h4"))

@@ -126,15 +126,6 @@ def test_limit_a_refusal_and_an_answer_tell_on_which_side_of_k_a_difference_is()
 # --- who colludes -----------------------------------------------------------------------------------
 
 
-def test_limit_some_of_the_holders_after_all_of_them() -> None:
-    """Refused though 20 records are left out: holders that a question leaves out share nothing for it."""
-    rows = pd.DataFrame({"age": [40] * 60})
-    for first, second, refused in (([], ["h0", "h1"], True), (["h0", "h1"], [], False)):
-        asked = Study(schema_of(number("age", 0, 99)), dealt(rows))
-        assert not asked.refuses("count", at=first)
-        assert asked.refuses("count", at=second) == refused
-
-
 def test_limit_analysts_of_two_studies_are_not_compared() -> None:
     """Each study is compared with itself: two analysts learn that one patient is 31."""
     first, second = (aged(*[20] * 10, 31).values("count", where=f"age <= {age}") for age in (30, 31))

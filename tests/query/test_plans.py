@@ -83,12 +83,19 @@ def test_an_altered_or_foreign_plan_is_refused() -> None:
         open_plan(sign_plan(plan(analyst="mallory"), IDENTITIES["bob"]), CONSORTIUM)
 
 
+@pytest.mark.parametrize("at", [("erin",), ("bob", "bob")])
+def test_a_plan_asks_of_holders_that_take_part(at: tuple[str, ...]) -> None:
+    asked = plan().model_copy(update={"at": at})
+    with pytest.raises(PlanInvalid, match="takes no part"):
+        validate(asked, CONSORTIUM, REGISTRATIONS, NOW)
+
+
 @pytest.mark.parametrize(
     "change",
     [
         lambda data: b" " + data,
-        lambda data: data.replace(b'"version":3', b'"version":2'),
-        lambda data: data.replace(b'"version":3', b'"version":3,"x":1'),
+        lambda data: data.replace(b'"version":4', b'"version":3'),
+        lambda data: data.replace(b'"version":4', b'"version":4,"x":1'),
         lambda data: data[:-1],
         lambda data: data.replace(b'"parameters":{}', b'"parameters":{"bins":1.5}'),
         lambda data: data.replace(b'"parameters":{}', b'"parameters":{"bins":true}'),
