@@ -1,15 +1,16 @@
 """Rule `dominance`: a sum stays closed where few contributions make it up, or could be estimated from it.
 
-Two classical rules for magnitude tables, on contributions |x| of which x1 >= x2 >= ... are the pooled largest
-and T the pooled total. Both are multiplied out and exact; a total of 0 passes, since there is nothing to
-estimate, and the minimum count decides.
+Two classical rules for magnitude tables, on contributions |x| (of a sum of products |x y|, of squares x^2) of
+which x1 >= x2 >= ... are the pooled largest and T the pooled total. Both are multiplied out and exact; a
+total of 0 passes, since there is nothing to estimate, and the minimum count decides.
 
 (n, k): closed if x1 + ... + xn > k % of T.
 p %: closed if an intruder who takes what it knows off T gets closer than p % to the largest of what it does
 not know. The intruders are the second largest contributor, T - x1 - x2 < p % of x1, and every holder h, which
 knows all of its own records, T - T_h - y < p % of y, where y is the largest of the others': x1, or, for the
 holder of x1, the largest of the second holder. Where every holder lets a single one suffice
-(`allow_single_holder`) holders are no intruders.
+(`allow_single_holder`) holders are no intruders. Of squares p is (1 + p %)^2 - 1, rounded up: who estimates
+x^2 so closely has |x| to within p %.
 
 A holder shares its own total and its `MAX_DOMINANT` largest. Those of two holders are merged in a step of a
 tournament: where lists are in order, an element's place is told by the comparisons with the other list, and
@@ -22,23 +23,28 @@ ceil(log2(holders + 2)) of them.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 
 import mpc
 from mpc.encoding import Words
 from mpc.privacy.minimum_count import all_of
 from mpc.privacy.terms import MAX_DOMINANT, Terms
+from mpc.sums import exact_dot, exact_sum
 
 if TYPE_CHECKING:
     from mpc.tensor import SecretTensor
 
 RULE: Final = "dominance"
-#: Scaled totals stay below: 400 of them, as many as an inequality sums, are below 2^62.
+#: Scaled totals stay below: 500 of them, as many as an inequality sums, are below 2^62.
 MAX_TOTAL_BITS: Final = 53
-_HALF_BITS: Final = 26
+#: Of products, so many of the largest as floats have the largest among them, up to what floats tell apart.
+_CANDIDATES: Final = 16
 
 
 # --- at the holder --------------------------------------------------------------------------------
@@ -54,7 +60,7 @@ class Scaling:
 
 
 def scaling(magnitude: int, total_rows: int) -> Scaling:
-    """That of a column with |x| <= `magnitude` in at most `total_rows` rows of all holders.
+    """That of contributions |x| <= `magnitude` in at most `total_rows` rows of all holders.
 
     The shift is 0, and the rule exact, while their product is below 2^53.
     """
@@ -63,19 +69,23 @@ def scaling(magnitude: int, total_rows: int) -> Scaling:
     return Scaling(shift, max(1, bound >> shift), max(1, _ceiling(magnitude, shift)))
 
 
-def contributions(words: Words, shift: int) -> tuple[int, Words]:
-    """The total of |x| and its `MAX_DOMINANT` largest, descending, of a cell's words below 2^52.
+def contributions(factors: Sequence[Words], shift: int) -> tuple[int, Words]:
+    """The total of |x|, or of |x y|, and the `MAX_DOMINANT` largest, descending, of a cell's words below
+    2^52.
 
     In units of 2^shift: the total rounded down and the largest up, so that the rule errs on the closed side,
     by at most a unit each.
     """
-    sizes = np.abs(words)
-    # halves, since a sum of words below 2^52 may leave int64
-    total = (int((sizes >> _HALF_BITS).sum()) << _HALF_BITS) + int((sizes & ((1 << _HALF_BITS) - 1)).sum())
+    sizes = [np.abs(words) for words in factors]
+    total = exact_dot(*sizes) if len(sizes) > 1 else exact_sum(*sizes)
+    floats = np.prod([words.astype(np.float64) for words in sizes], axis=0)
+    count = min(_CANDIDATES, floats.size)
+    places = np.argpartition(floats, -count)[-count:].tolist() if count else []
+    found = sorted((math.prod(int(words[place]) for words in sizes) for place in places), reverse=True)
     largest = np.zeros(MAX_DOMINANT, dtype=np.int64)
-    count = min(MAX_DOMINANT, sizes.size)
-    largest[:count] = np.sort(np.partition(sizes, -count)[-count:])[::-1] if count else 0
-    return total >> shift, -(-largest >> shift)
+    for place, size in enumerate(found[:MAX_DOMINANT]):
+        largest[place] = _ceiling(size, shift)
+    return total >> shift, largest
 
 
 def _ceiling(value: int, shift: int) -> int:
@@ -85,13 +95,16 @@ def _ceiling(value: int, shift: int) -> int:
 # --- on shares ------------------------------------------------------------------------------------
 
 
-def passes(totals: SecretTensor, largest: SecretTensor, terms: Terms) -> SecretTensor:
+def passes(
+    totals: SecretTensor, largest: SecretTensor, terms: Terms, squares: npt.NDArray[np.bool_] | None = None
+) -> SecretTensor:
     """0/1 flags `[m]` of each holder's totals `[holders, m]` and `[holders, m, MAX_DOMINANT]` largest.
 
-    Integers of `contributions`, in a common unit. `totals.bound` is to hold for the pooled totals,
-    `largest.bound` for a value; lists are to be descending and 0 beyond a holder's records. Whatever a holder
-    shares instead, flags are 0 or 1. Cost as the module says; none where both rules are off. Reveals nothing.
-    `RangeError` for bounds beyond `scaling`'s.
+    `squares` `[m]`: which contributions are squares; without it, none. Integers of `contributions`, in a
+    common unit. `totals.bound` is to hold for the pooled totals, `largest.bound` for a value; lists are to
+    be descending and 0 beyond a holder's records. Whatever a holder shares instead, flags are 0 or 1. Cost as
+    the module says; none where both rules are off. Reveals nothing. `RangeError` for bounds beyond
+    `scaling`'s.
     """
     records = terms.dominance_records if terms.dominance_percent < 100 else 0  # all is never more than all
     depth = max(records, 2 if terms.p_percent else 0)
@@ -104,29 +117,38 @@ def passes(totals: SecretTensor, largest: SecretTensor, terms: Terms) -> SecretT
         lists.append(mpc.concat([largest[:, :, :1], largest[:, :, 1:depth] * 0], axis=-1))
     top = pooled_largest(mpc.concat(lists, axis=1))
     total = totals.sum(0).view(bound=totals.bound)
-    margins = _of_contributors(total, top[:cells], records, terms)
+    percent = np.full(cells, terms.p_percent, dtype=np.int64)
+    if squares is not None:
+        percent[squares] = _ceiling_of_hundredths((100 + terms.p_percent) ** 2) - 100
+    margins = _of_contributors(total, top[:cells], records, terms, percent)
     if not holders:
         return all_of(margins >= 0)
     others = (total.reshape(1, -1) - totals).view(bound=totals.bound)
-    own = _of_holders(others, largest[:, :, 0], top[cells:], terms.p_percent)
+    own = _of_holders(others, largest[:, :, 0], top[cells:], percent)
     flags = mpc.concat([margins, *own]) >= 0
     rules = margins.shape[0]
     first, second, has_first = _thirds(flags[rules:])
     return all_of(mpc.concat([flags[:rules], mpc.where(has_first, second, first)]))
 
 
-def _of_contributors(total: SecretTensor, top: SecretTensor, records: int, terms: Terms) -> SecretTensor:
+def _ceiling_of_hundredths(value: int) -> int:
+    return -(-value // 100)
+
+
+def _of_contributors(
+    total: SecretTensor, top: SecretTensor, records: int, terms: Terms, percent: Words
+) -> SecretTensor:
     """`[rules, m]`: not below 0 where contributors neither dominate nor come close to each other."""
     margins = []
     if records:
         margins.append(total * terms.dominance_percent - top[:, :records].sum(1) * 100)
     if terms.p_percent:
-        margins.append(_protection(total - top[:, 1], top[:, 0], terms.p_percent))
+        margins.append(_protection(total - top[:, 1], top[:, 0], percent))
     return mpc.stack(margins)
 
 
 def _of_holders(
-    others: SecretTensor, own: SecretTensor, top: SecretTensor, percent: int
+    others: SecretTensor, own: SecretTensor, top: SecretTensor, percent: Words
 ) -> tuple[SecretTensor, SecretTensor, SecretTensor]:
     """`[holders, m]` each: x1 and the second holder's largest are protected, and whether x1 is its own.
 
@@ -141,7 +163,7 @@ def _thirds(flags: SecretTensor) -> tuple[SecretTensor, SecretTensor, SecretTens
     return flags[:count], flags[count : 2 * count], flags[2 * count :]
 
 
-def _protection(known: SecretTensor, first: SecretTensor, percent: int) -> SecretTensor:
+def _protection(known: SecretTensor, first: SecretTensor, percent: Words) -> SecretTensor:
     """100 (known - x1) - p x1: not below 0 where x1 is protected from who is left with `known`."""
     return known * 100 - first * (100 + percent)
 

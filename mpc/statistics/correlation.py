@@ -9,11 +9,11 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final
 
 from mpc.statistics import plots
-from mpc.statistics.moments import exact_dot, exact_sum
 from mpc.statistics.outcome import Outcome, Shown, Value
 from mpc.statistics.results import Key, Result, frame_of, key_of, unwrap
 from mpc.statistics.rows import ColumnSpec, Mask, Rows
 from mpc.statistics.statistic import Opened, Quantity, Statistic, Takes
+from mpc.sums import exact_dot, exact_sum
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +82,7 @@ class Correlation(Statistic):
             made.append(Quantity(n, values=(x.name, y.name), parameters=_PARAMETERS))
             bounds = zip(_SUMS, (a, b, a * a, b * b, a * b), strict=True)
             for part, bound in bounds:
-                weighs = tuple(one.name for one, letter in ((x, "x"), (y, "y")) if letter in part)
+                weighs = tuple({"x": x, "y": y}[letter].name for letter in part)
                 made.append(Quantity(f"{part} {x.name}~{y.name}", bound, n, weighs=weighs))
         return tuple(made)
 

@@ -168,8 +168,10 @@ class Holding(Layout):
         weights: list[int] = []
         for weight in self._weights_of.get(cell, ()):
             mask = masks[weight.governor - self._first_count[cell]]
-            words = own.words[weight.column.name][mask & own.present[weight.column.name]]
-            total, largest = dominance.contributions(words, self.scaling(weight).shift)
+            for column in weight.columns:
+                mask = mask & own.present[column.name]
+            factors = [own.words[column.name][mask] for column in weight.columns]
+            total, largest = dominance.contributions(factors, self.scaling(weight).shift)
             weights += [total, *map(int, largest)]
         return found, weights
 
@@ -187,7 +189,7 @@ class Holding(Layout):
 
     def scaling(self, weight: Weight) -> dominance.Scaling:
         """How contributions become words."""
-        return dominance.scaling(weight.column.magnitude, self.facts.total_rows)
+        return dominance.scaling(weight.magnitude, self.facts.total_rows)
 
 
 def named(program: RowProgram, block: str) -> str:

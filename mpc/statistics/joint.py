@@ -213,7 +213,8 @@ class JointQuery(Holding):
         scales = [self.scaling(weight) for weight in self.weights]
         totals = shaped[:, :, 0].view(bound=max(one.total for one in scales))
         largest = shaped[:, :, 1:].view(bound=max(one.value for one in scales))
-        return dominance.passes(totals, largest, terms)
+        squares = np.array([weight.is_square for weight in self.weights])
+        return dominance.passes(totals, largest, terms, squares)
 
     def _ruled_sums(
         self, blocks: Mapping[str, SecretTensor], weighed: SecretTensor | None, terms: Terms
@@ -226,10 +227,7 @@ class JointQuery(Holding):
         flags = (ones if terms.round_to == 1 else ones * 0).view(bound=1)
         if weighed is not None:
             every = mpc.concat([weighed, ones[:1]]).view(bound=1)
-            width = max(len(item.weights) for item in self.sums)
-            for turn in range(width):  # a product of two columns at most: x and y of a correlation
-                places = [(*item.weights, *[-1] * width)[turn] for item in self.sums]
-                flags = flags * every[places]
+            flags = flags * every[[item.weight for item in self.sums]]
         of = [place for place, item in enumerate(self.sums) for _ in range(item.limbs)]
         return [Ruled(flags, pooled, [item.governor for item in self.sums], of)]
 

@@ -61,22 +61,35 @@ class Told:
 
 @dataclass(frozen=True)
 class Weight:
-    """A column's contributions to sums over the records of the count at `governor`."""
+    """What records contribute to a sum over those of the count at `governor`: products of these columns."""
 
     cell: int
-    column: ColumnSpec
+    columns: tuple[ColumnSpec, ...]
     governor: int
+
+    @property
+    def magnitude(self) -> int:
+        """The largest contribution there may be."""
+        return math.prod(one.magnitude for one in self.columns)
+
+    @property
+    def is_square(self) -> bool:
+        """Whether it is of one column, twice."""
+        return len(self.columns) > 1 and len(set(self.columns)) == 1
 
 
 @dataclass(frozen=True)
 class Sum:
-    """A summed quantity: its public bound over all rows, the places of its governor and of its weights."""
+    """A summed quantity: its public bound over all rows, the places of its governor and of its weight.
+
+    -1: it has none.
+    """
 
     cell: int
     quantity: Quantity
     bound: int
     governor: int
-    weights: tuple[int, ...] = ()
+    weight: int = -1
 
     @property
     def limbs(self) -> int:
@@ -145,20 +158,23 @@ class Layout:
         ]
 
     @cached_property
-    def _weight_places(self) -> dict[tuple[int, str, int], int]:
-        """(cell, column, governor) -> place of the weight."""
+    def _weight_places(self) -> dict[tuple[int, tuple[str, ...], int], int]:
+        """(cell, columns, governor) -> place of the weight."""
         wanted = [
-            (cell, name, governor)
+            (cell, quantity.weighs, governor)
             for cell, quantity, governor in self._sum_quantities
-            for name in quantity.weighs
+            if quantity.weighs
         ]
         return {key: place for place, key in enumerate(dict.fromkeys(wanted))}
 
     @cached_property
     def weights(self) -> list[Weight]:
-        """What sums may be dominated by, once for all sums of a column over the same records."""
+        """What sums may be dominated by, once for all sums of the same contributions."""
         columns = self.facts.columns
-        return [Weight(cell, columns[name], governor) for cell, name, governor in self._weight_places]
+        return [
+            Weight(cell, tuple(columns[name] for name in names), governor)
+            for cell, names, governor in self._weight_places
+        ]
 
     @cached_property
     def sums(self) -> list[Sum]:
@@ -167,7 +183,7 @@ class Layout:
         return [
             Sum(
                 cell, quantity, quantity.per_row * total, governor,
-                tuple(self._weight_places[cell, name, governor] for name in quantity.weighs),
+                self._weight_places.get((cell, quantity.weighs, governor), -1),
             )
             for cell, quantity, governor in self._sum_quantities
         ]  # fmt: skip

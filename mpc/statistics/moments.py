@@ -9,29 +9,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mpc.encoding import Words
 from mpc.statistics.outcome import Value
 from mpc.statistics.rows import ColumnSpec, Mask, Rows
 from mpc.statistics.statistic import Opened, Quantity, Statistic, Takes
+from mpc.sums import exact_dot, exact_sum
 
 N, MISSING, SUM, SQUARES = "n", "missing", "sum", "sum of squares"
-_HALF_BITS = 26
-#: Rows summed in one int64 before the total moves to a Python integer: 2**11 * 2**52 < 2**63.
-_BLOCK = 1 << 11
-
-
-def exact_sum(words: Words) -> int:
-    """Sum of words below 2**52 as a Python integer."""
-    return sum(int(block.sum()) for block in np.array_split(words, -(-max(1, words.size) // _BLOCK)))
-
-
-def exact_dot(x: Words, y: Words) -> int:
-    """Sum of x*y for words below 2**52: halves of 26 bits, whose products fit int64."""
-    x_high, x_low = x >> _HALF_BITS, x & ((1 << _HALF_BITS) - 1)
-    y_high, y_low = y >> _HALF_BITS, y & ((1 << _HALF_BITS) - 1)
-    high = exact_sum(x_high * y_high)
-    cross = exact_sum(x_high * y_low) + exact_sum(x_low * y_high)
-    return (high << (2 * _HALF_BITS)) + (cross << _HALF_BITS) + exact_sum(x_low * y_low)
 
 
 def variance_of(n: int, total: int, squares: int, factor: int) -> float:
@@ -97,7 +80,7 @@ class _Moments(Statistic):
         magnitude, weighs = self.column.magnitude, self.columns
         sums = [Quantity(SUM, magnitude, N, weighs=weighs)]
         if self.squares:
-            sums.append(Quantity(SQUARES, magnitude * magnitude, N, weighs=weighs))
+            sums.append(Quantity(SQUARES, magnitude * magnitude, N, weighs=(*weighs, *weighs)))
         return (*counted(self.column), *sums)
 
     def cohorts(self, rows: Rows) -> list[Mask]:
@@ -123,10 +106,8 @@ class _Moments(Statistic):
         if n is None or total is None or n == 0:
             return dict.fromkeys(self.reported)
         factor = self.column.scale.factor
-        values: dict[str, Value] = {
-            "sum": float(Fraction(total, factor)),
-            "mean": float(Fraction(total, n * factor)),
-        }
+        values: dict[str, Value] = dict.fromkeys(self.reported)
+        values |= {"sum": float(Fraction(total, factor)), "mean": float(Fraction(total, n * factor))}
         squares = opened.get(SQUARES)
         if squares is not None:
             variance = variance_of(n, total, squares, factor)

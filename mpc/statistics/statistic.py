@@ -53,8 +53,9 @@ class Quantity:
 
     A quantity without a governor is a count and governs itself. `structural_zero`: it counts a whole cell,
     so a 0 may open where every grouping column declares its zeros structural. `values`: of a count, the
-    columns whose values open over its records, all of which have them. `weighs`: of a sum, the columns whose
-    largest contributions must not dominate it. `parameters`: of a count, how many are estimated from it.
+    columns whose values open over its records, all of which have them. `weighs`: of a sum, the one or
+    two columns of which a record contributes the product; a square has its column twice. `parameters`: of a
+    count, how many are estimated from it.
     """
 
     name: str

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from mpc.errors import RangeError
 from mpc.privacy.dominance import contributions, passes, pooled_largest, scaling
 from mpc.privacy.terms import MAX_DOMINANT, Terms
 from mpc.simulation import PartyRun, rehearse, run_parties
+from tests.privacy.study import Study, dealt, number, schema_of
 
 #: A table: the records of each holder in each cell.
 Table = list[list[list[int]]]
@@ -30,7 +32,7 @@ RULES = st.builds(
 
 
 def shared(table: Table, magnitude: int = MAGNITUDE, rows: int = ROWS, shift: int = 0) -> tuple[Any, Any]:
-    made = [[contributions(np.array(cell, dtype=np.int64), shift) for cell in holder] for holder in table]
+    made = [[contributions([np.array(cell, dtype=np.int64)], shift) for cell in holder] for holder in table]
     totals = np.array([[total for total, _ in holder] for holder in made])
     return totals, np.array([[largest for _, largest in holder] for holder in made])
 
@@ -154,7 +156,7 @@ def test_the_largest_are_those_of_a_sort(count: int, holders: int) -> None:
 
 @given(words=st.lists(st.integers(-(2**52) + 1, 2**52 - 1), max_size=30), shift=st.integers(0, 60))
 def test_totals_are_rounded_down_and_the_largest_up(words: list[int], shift: int) -> None:
-    total, largest = contributions(np.array(words, dtype=np.int64), shift)
+    total, largest = contributions([np.array(words, dtype=np.int64)], shift)
     sizes = sorted(map(abs, words), reverse=True)
     assert total == sum(sizes) // 2**shift
     want = [-(-size // 2**shift) for size in sizes[:MAX_DOMINANT]]
@@ -168,7 +170,7 @@ def test_what_holders_scale_stays_within_the_public_bounds(
     made = scaling(magnitude, rows)
     cut = data.draw(st.integers(0, rows))
     assert sum(magnitude * part >> made.shift for part in (cut, rows - cut)) <= made.total
-    assert contributions(np.array([-magnitude]), made.shift)[1][0] <= made.value
+    assert contributions([np.array([-magnitude])], made.shift)[1][0] <= made.value
     assert made.shift == 0 or magnitude * rows >= 2**53
     strictest = Terms(dominance_records=3, dominance_percent=1, p_percent=100)
 
@@ -239,3 +241,45 @@ def test_rounds_grow_with_the_logarithm_of_the_holders(holders: int) -> None:
     levels, comparison = (holders - 1).bit_length(), 8
     most = 2 + levels * (comparison + 1) + comparison + 1 + (holders + 1).bit_length()
     assert max(one.traffic.rounds for one in run_parties(program, strict=True)) <= most
+
+
+# --- products -------------------------------------------------------------------------------------
+
+
+@given(
+    pairs=st.lists(st.tuples(*[st.integers(-(2**52) + 1, 2**52 - 1)] * 2), max_size=30),
+    shift=st.integers(0, 99),
+)
+def test_contributions_of_products_are_exact(pairs: list[tuple[int, int]], shift: int) -> None:
+    shift = max(shift, 60)  # so that they are words
+    factors = [np.array([pair[place] for pair in pairs], dtype=np.int64) for place in (0, 1)]
+    total, largest = contributions(factors, shift)
+    sizes = sorted((abs(x * y) for x, y in pairs), reverse=True)
+    assert total == sum(sizes) >> shift
+    want = [-(-size >> shift) for size in sizes[:MAX_DOMINANT]]
+    assert largest.tolist() == want + [0] * (MAX_DOMINANT - len(want))
+
+
+@settings(max_examples=60)
+@given(values=st.lists(st.integers(1, 40), min_size=3, max_size=12), p=st.sampled_from([1, 10, 50, 100]))
+def test_a_sum_of_squares_leaves_the_largest_value_p_percent_away(values: list[int], p: int) -> None:
+    """The second largest contributor knows its own; what is left is an upper bound on the largest square."""
+    squares = np.array([value**2 for value in values], dtype=np.int64)
+    total, largest = contributions([squares], 0)
+
+    def program(session: Any) -> Any:
+        own = session.input([[total]], 0, bound=2**20), session.input([[largest.tolist()]], 1, bound=1600)
+        return passes(*own, Terms(p_percent=p, allow_single_holder=True), np.array([True]))
+
+    (flag,) = run_parties(program, strict=True)[0].result.tolist()
+    first, second, *_ = sorted(values, reverse=True)
+    estimate = (total - second**2) ** 0.5
+    assert flag == (estimate >= first * (1 + p / 100) - 1e-9)
+
+
+def test_a_variance_is_closed_where_one_value_makes_it_up() -> None:
+    """100 among eleven tens: of the sum 110 are left, of the squares a tenth of its square."""
+    rows = pd.DataFrame({"x": [100, *[10] * 11]})
+    (values,) = Study(schema_of(number("x", 0, 1000)), dealt(rows)).values("describe:x")
+    assert (values["n"], values["mean"]) == (12, pytest.approx(17.5))
+    assert values["std"] is None

@@ -74,7 +74,7 @@ def test_a_liar_opens_no_sum_from_which_it_could_estimate_the_others(
     values: list[list[int]], lie: tuple[int, list[int]]
 ) -> None:
     """Whatever the first holder says of its own, p % holds for what it takes off."""
-    parts = [dominance.contributions(np.array(own, dtype=np.int64), 0) for own in values]
+    parts = [dominance.contributions([np.array(own, dtype=np.int64)], 0) for own in values]
     parts[0] = (lie[0], np.array(sorted(lie[1], reverse=True), dtype=np.int64))
     terms = Terms(p_percent=10)
     passed = flag_of(

@@ -36,15 +36,6 @@ def test_limit_a_difference_of_two_sums_may_be_dominated() -> None:
     assert abs(whole - rest - 1000) <= 20
 
 
-def test_limit_a_variance_tells_a_large_value_closer_than_p_percent() -> None:
-    """The rule weighs |x|, and a sum of squares opens too: learns the largest x of twelve within 6 %."""
-    rows = numbers(100, *[10] * 11)
-    (values,) = Study(NUMBERS, dealt(rows)).values("variance:x")
-    (mean,) = Study(NUMBERS, dealt(rows)).values("mean:x")
-    squares = values["variance"] * 11 + 12 * mean["mean"] ** 2
-    assert abs(squares**0.5 - 100) / 100 < 0.06 < DEFAULTS.p_percent / 100
-
-
 @pytest.mark.parametrize("ones", [3, 19])
 def test_limit_a_sum_of_zeros_and_ones_is_a_count(ones: int) -> None:
     """Learns that 3 of 20 have it, or 1 has it not, which a category would keep closed."""

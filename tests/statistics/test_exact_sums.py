@@ -19,9 +19,9 @@ from scipy import stats
 from mpc.encoding import Scale
 from mpc.errors import ProtocolAbort, RangeError
 from mpc.statistics.joint import JointQuery
-from mpc.statistics.moments import exact_dot, exact_sum
 from mpc.statistics.rows import MAX_WORD_BITS, ColumnSpec, Rows
 from mpc.statistics.simulation import Asked
+from mpc.sums import exact_dot, exact_sum
 
 PRICE = ColumnSpec("x", "number", Scale(digits=2), lo=-2 * 10**9, hi=2 * 10**9)
 OTHER = ColumnSpec("y", "number", Scale(digits=2), lo=-4 * 10**9, hi=4 * 10**9)
