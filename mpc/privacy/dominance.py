@@ -119,7 +119,7 @@ def passes(
     total = totals.sum(0).view(bound=totals.bound)
     percent = np.full(cells, terms.p_percent, dtype=np.int64)
     if squares is not None:
-        percent[squares] = _ceiling_of_hundredths((100 + terms.p_percent) ** 2) - 100
+        percent[squares] = -(-((100 + terms.p_percent) ** 2) // 100) - 100
     margins = _of_contributors(total, top[:cells], records, terms, percent)
     if not holders:
         return all_of(margins >= 0)
@@ -129,10 +129,6 @@ def passes(
     rules = margins.shape[0]
     first, second, has_first = _thirds(flags[rules:])
     return all_of(mpc.concat([flags[:rules], mpc.where(has_first, second, first)]))
-
-
-def _ceiling_of_hundredths(value: int) -> int:
-    return -(-value // 100)
 
 
 def _of_contributors(

@@ -96,10 +96,12 @@ class Space:
         return dict(self.connection.describe().policies)
 
     def terms(self, dataset: Dataset) -> Terms:
-        """What the compute parties and the holders of a data set demand together: the strictest of each."""
+        """What the compute parties and the holders of a data set demand together: the strictest of each.
+
+        Of holders that `at` leaves out, what they demand of a comparison.
+        """
         told = self.connection.describe()
-        holders = dataset.holders or told.holders_of(dataset.name)
-        return joined(told.policies, (*self.connection.parties, *holders))
+        return self._outlook(self._question(dataset, [StatisticSpec(kind="count")], told), told).terms
 
     def dataset(
         self,
@@ -197,7 +199,8 @@ class Space:
         plan = question.plan
         parties = (*self.connection.parties, *(part.name for part in plan.holders))
         policies = {name: told.policies[name] for name in parties}
-        policies |= {name: policies[name].beside for name in plan.beside}
+        only_beside = set(plan.beside).difference(self.connection.parties)
+        policies |= {name: policies[name].beside for name in only_beside}
         terms = joined(policies, parties, plan.minimum_count)
         return Outlook(terms, policies, told.links, told.holders_of(plan.dataset))
 

@@ -226,9 +226,11 @@ class Attempt:
         accepts = work.room.collect("accept", work.holders, self._seat.deadlines.accepts)
         plan = work.plan
         terms = replace(NONE, minimum_count=plan.minimum_count, differencing=plan.differencing)
-        for message in (*self._offers, *accepts.values()):
-            theirs = from_wire(message.terms, message.party)
-            terms &= theirs.beside if message.party in plan.beside else theirs
+        for offer in self._offers:  # as one that computes it demands all of its terms, asked or not
+            terms &= from_wire(offer.terms, offer.party)
+        for holder, accept in accepts.items():
+            theirs = from_wire(accept.terms, holder)
+            terms &= theirs.beside if holder in plan.beside else theirs
         for holder, accept in accepts.items():
             if accept.session != work.session:
                 raise PlanMismatch(f"{holder} accepted another session.", culprit=holder)

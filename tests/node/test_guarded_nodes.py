@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -102,6 +103,17 @@ def test_columns_of_earlier_questions_are_read_where_gaps_decide(space: Space) -
     mean = gaps.mean("x")
     assert mean.value == pytest.approx(pooled().x.mean())
     assert mean.missing == pooled().x.isna().sum()
+
+
+def test_who_computes_demands_all_its_terms_though_its_records_are_not_asked_of(tmp_path: Path) -> None:
+    """Bert, who rounds, computes and holds some of the data: of what it demands nothing is left out."""
+    policies = {**STRICT, "bert": PolicyConfig(round_to=5)}
+    with running_hospitals(tmp_path / "box", policies=policies) as box, connect(box.config) as space:
+        asked = space.dataset("gbsg2", holders=HOLDERS).at("cleo", "dora")
+        assert "ada, bert only count records to compare" in asked.explain("count")
+        result = asked.count()
+        assert (result.terms.round_to, space.terms(asked).round_to) == (5, 5)
+        assert result.value == 185  # of 186
 
 
 def pooled() -> pd.DataFrame:
