@@ -142,22 +142,26 @@ class Layer:
             self._gaps(found.coefficients[many] != 0),
         )
 
+    @cached_property
+    def once(self) -> Integers:
+        """The places of distinct cohorts: which rows belong to one says which belong to its copies."""
+        return np.array([group[0] for group in copies_of(self.told)], dtype=np.int64)
+
     def own(self, masks: Masks, present: Mapping[str, npt.NDArray[np.bool_]]) -> Masks:
-        """`[cohorts, rows of the layer]` from masks of all rows, gaps not counted; those are changed."""
-        for place, (names, lack) in enumerate(zip(self.needs, self.lacks, strict=True)):
-            for name in names:
-                masks[place] &= present[name]
-            if lack:
-                masks[place] &= ~present[lack]
+        """`[once, rows of the layer]` from masks of all rows, gaps not counted; those are changed."""
+        for mask, place in zip(masks, self.once, strict=True):
+            for name in self.needs[place]:
+                mask &= present[name]  # noqa: PLW2901 - a view, changed in place
+            if self.lacks[place]:
+                mask &= ~present[self.lacks[place]]  # noqa: PLW2901
         for name in self.present:
             masks = masks[:, present[name]]
         return masks
 
     def places(self, masks: Masks) -> Integers:
-        """`[rows]` the atom of each row, by its memberships `[cohorts, rows]`. `RangeError` if it has
-        none."""
+        """`[rows]` the atom of each row, by its memberships `[once, rows]`. `RangeError` if it has none."""
         weights = np.random.default_rng(_SEED).integers(1, 2**63, len(masks), dtype=np.uint64)
-        keys, wanted = _hashes(masks, weights), _hashes(self.told, weights)
+        keys, wanted = _hashes(masks, weights), _hashes(self.told[self.once], weights)
         order = np.argsort(wanted)
         found = order[np.searchsorted(wanted[order], keys).clip(max=self.atoms - 1)]
         if np.any(wanted[found] != keys):
@@ -275,7 +279,7 @@ class Guard:
         }
         parts: list[Words] = []
         for layer in self.layers:
-            masks = every[[numbers[int(place)] for place in layer.members]]
+            masks = every[[numbers[int(place)] for place in layer.members[layer.once]]]
             parts.append(np.bincount(layer.places(layer.own(masks, present)), minlength=layer.atoms))
         if self._compared and self.counts:
             parts.append(self._differences(earlier if self.paired else earlier[:0], drifted, own))
