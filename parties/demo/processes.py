@@ -6,6 +6,7 @@ Whatever happens, leaving the `House` ends them all and removes the folder with 
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -24,6 +25,8 @@ from parties.identity.settings import ANALYST_FILE, NODE_FILE
 from parties.node import sandbox
 
 ANALYST: Final = "analyst"
+#: Systems give the ports of outgoing connections, any of which may be taken at any time, from above.
+_PORTS: Final = range(20_000, 32_000)
 COMMAND_DEADLINE_S: Final = 60.0
 ANALYST_DEADLINE_S: Final = 180.0
 START_DEADLINE_S: Final = 60.0
@@ -174,12 +177,23 @@ def stop_all(processes: Iterable[Process]) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody uses now."""
+    """Ports of loopback that nobody uses now, below those of outgoing connections.
+
+    One of these may be gone before a node opens it. `JobError` if there are not so many.
+    """
+    found: list[int] = []
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
+        for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+            with suppress(OSError), ExitStack() as this:
+                this.enter_context(socket.socket()).bind(("127.0.0.1", port))
+                stack.push(this.pop_all())  # kept, so that none is found twice
+                found.append(port)
+            if len(found) == count:
+                return found
+    raise JobError(
+        f"Of the ports {_PORTS.start} to {_PORTS.stop - 1} not {count} are free.",
+        remedy="Close programs that listen there.",
+    )
 
 
 def _triune(*arguments: str) -> list[str]:

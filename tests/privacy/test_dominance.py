@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mpc.errors import RangeError
@@ -262,6 +262,7 @@ def test_contributions_of_products_are_exact(pairs: list[tuple[int, int]], shift
 
 @settings(max_examples=60)
 @given(values=st.lists(st.integers(1, 40), min_size=3, max_size=12), p=st.sampled_from([1, 10, 50, 100]))
+@example(values=[3, 3, 18], p=1)
 def test_a_sum_of_squares_leaves_the_largest_value_p_percent_away(values: list[int], p: int) -> None:
     """The second largest contributor knows its own; what is left is an upper bound on the largest square."""
     squares = np.array([value**2 for value in values], dtype=np.int64)
@@ -272,9 +273,11 @@ def test_a_sum_of_squares_leaves_the_largest_value_p_percent_away(values: list[i
         return passes(*own, Terms(p_percent=p, allow_single_holder=True), np.array([True]))
 
     (flag,) = run_parties(program, strict=True)[0].result.tolist()
+    square_percent = {1: 3, 10: 21, 50: 125, 100: 300}[p]  # (1 + p %)^2 - 1, rounded up
     first, second, *_ = sorted(values, reverse=True)
-    estimate = (total - second**2) ** 0.5
-    assert flag == (estimate >= first * (1 + p / 100) - 1e-9)
+    estimate = total - second**2  # of the largest square
+    assert flag == (100 * estimate >= (100 + square_percent) * first**2)
+    assert not flag or 100**2 * estimate >= (100 + p) ** 2 * first**2
 
 
 def test_a_variance_is_closed_where_one_value_makes_it_up() -> None:
